@@ -1,0 +1,39 @@
+# make expert_rollouts   expert CarRacing rollouts by the shipped agent, in carracing/expert_rollouts/
+# make test              all tests
+# make lint              ruff
+# Each does its own set-up: a virtual environment in .venv, packages from wheels; no sudo, no compiler, no display.
+
+SYSTEM_PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON = $(CURDIR)/.venv/bin/python
+THREADS ?= $(shell nproc 2>/dev/null || echo 1)
+ROLLOUTS ?= 20
+
+.PHONY: expert_rollouts test lint clean
+
+expert_rollouts: .venv/installed
+	cd carracing && $(PYTHON) generation_script.py --threads $(THREADS) --rollouts $(ROLLOUTS)
+
+test: .venv/installed .venv/installed-dev
+	$(PYTHON) -m pytest
+
+lint: .venv/installed .venv/installed-dev
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+# The stamp is written last, so that an interrupted set-up is taken up again.
+.venv/installed: requirements.txt pyproject.toml
+	@"$(SYSTEM_PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: Python 3.11 or newer is needed: make SYSTEM_PYTHON=/path/to/python3.11"; exit 2; }
+	@# Debian keeps ensurepip in a package of its own; a system pip does as well.
+	"$(SYSTEM_PYTHON)" -m venv .venv 2>/dev/null \
+	  || { "$(SYSTEM_PYTHON)" -m venv --without-pip .venv && "$(SYSTEM_PYTHON)" -m pip --python $(PYTHON) install pip; } \
+	  || { echo "error: this Python can make no virtual environment with pip: install python3-venv or python3-pip"; exit 2; }
+	$(PYTHON) -m pip install --disable-pip-version-check -q -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	$(PYTHON) -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf .venv *.egg-info
