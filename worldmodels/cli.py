@@ -1,0 +1,70 @@
+"""What every script's command line has in common: one-line errors, checked numbers, exit codes."""
+
+import argparse
+import errno
+import os
+import signal
+import sys
+
+
+class UserError(Exception):
+    """Something the user can put right. The message is one line: what is wrong, and what to do about it."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that shows defaults in --help and answers a wrong option with one line and exit code 2."""
+
+    def __init__(self, **kwargs):
+        super().__init__(formatter_class=argparse.ArgumentDefaultsHelpFormatter, **kwargs)
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def _number(kind, low, words, strict=False):
+    def parse(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {words}") from None
+        if not (value > low if strict else value >= low) or value == float("inf"):  # NaN fails both comparisons
+            raise argparse.ArgumentTypeError(f"{text!r} is not {words}")
+        return value
+
+    return parse
+
+
+positive_int = _number(int, 1, "a whole number of at least 1")
+non_negative_int = _number(int, 0, "a whole number of at least 0")
+positive_float = _number(float, 0, "a number above 0", strict=True)
+non_negative_float = _number(float, 0, "a number of at least 0")
+
+
+def explain_os_error(error):
+    """One line for an OSError: a full disk, a folder that cannot be written, and the like."""
+    where = f" {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full{where and ' at' + where}: free some space and run the same command again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"no permission for{where}: choose another folder, or change its permissions"
+    return f"{error.strerror or error}{where and ':' + where}"
+
+
+def run(main):
+    """Call main() as a script: a UserError or OSError becomes one line on stderr and exit code 2, Ctrl-C exit code 130."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `kill` runs the same clean-up as Ctrl-C
+    try:
+        main()
+    except UserError as error:
+        code, line = 2, f"error: {error}"
+    except KeyboardInterrupt:
+        code, line = 130, "interrupted: run the same command again to go on"
+    except BrokenPipeError:  # `| head` closed our output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except OSError as error:
+        code, line = 2, f"error: {explain_os_error(error)}"
+    else:
+        return
+    print(line, file=sys.stderr, flush=True)
+    sys.exit(code)

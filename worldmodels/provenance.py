@@ -1,0 +1,37 @@
+"""Where a result came from: package versions, machine, command. Every JSON in results/ carries these."""
+
+import importlib.metadata
+import platform
+import sys
+from pathlib import Path
+
+from worldmodels.threads import available_cores
+
+PACKAGES = ("numpy", "keras", "tensorflow", "gymnasium", "box2d", "numba", "vizdoom", "cma", "mpi4py")
+
+
+def versions():
+    """{package: version} of what decides a result, Python included; packages that are not installed are left out."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine():
+    """One line: processor, cores this process may use, system."""
+    processor = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        processor = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{processor}, {available_cores()} cores, {platform.system()} {platform.release()}"
+
+
+def command():
+    """The command line as it was typed, without folders: `python model.py norender ...`."""
+    return " ".join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])

@@ -1,0 +1,28 @@
+"""One process, so many threads: set before numpy, TensorFlow and Keras are loaded, since each reads it only once."""
+
+import os
+
+
+def available_cores():
+    """The number of cores this process may use (fewer than the machine has, under Slurm or in a container)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def thread_limits(threads=1):
+    """The environment variables that hold a process to `threads` threads, and TensorFlow to errors only."""
+    names = (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+    )
+    return {name: str(threads) for name in names} | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+
+
+def limit_threads(threads=1):
+    """Hold this process to `threads` threads. Call it before Keras is imported.
+
+    Where every core has its own process (MPI ranks, generation processes), more threads than one only fight for cores.
+    """
+    os.environ.update(thread_limits(threads))
