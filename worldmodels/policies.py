@@ -1,0 +1,62 @@
+"""Random policies, for the data that V and M learn from."""
+
+import numpy as np
+
+
+class BrownianPolicy:
+    """Actions that wander: a Brownian walk in the controller's outputs, reflected at -1 and 1.
+
+    Each episode draws how fast its walk is and how wide (for each output), so that some episodes hold an action for seconds
+    and others twitch, some steer hard and others hardly at all.
+    to_action: maps the controller's outputs (n, A) in [-1, 1] to the environment's actions (n, A).
+    """
+
+    def __init__(self, action_size, to_action, slots):
+        self.to_action = to_action
+        self.position = np.zeros((slots, action_size))
+        self.width = np.zeros((slots, action_size))
+        self.pace = np.zeros((slots, 1))
+        self.rngs = [None] * slots
+
+    def start(self, slot, job):
+        rng = self.rngs[slot] = np.random.default_rng(job.seed)
+        self.position[slot] = rng.uniform(-1, 1, self.position.shape[1])
+        self.width[slot] = rng.uniform(0, 1, self.width.shape[1])
+        self.pace[slot] = np.exp(rng.uniform(np.log(0.02), np.log(0.5)))  # standard deviation of one step
+
+    def act(self, slots, observations):
+        """slots: (n,) int. observations are not looked at. Returns (n, A) float32."""
+        noise = np.stack([self.rngs[slot].standard_normal(self.position.shape[1]) for slot in slots])
+        walked = self.position[slots] + self.pace[slots] * noise
+        self.position[slots] = 1 - np.abs((walked + 1) % 4 - 2)  # reflect at both ends
+        return np.asarray(self.to_action(self.width[slots] * self.position[slots]), np.float32)
+
+
+class RandomAgents:
+    """The whole agent with random weights: the 2018 code's random policy. It holds odd, mostly saturated actions for long.
+
+    All weights of V, M and C are Cauchy-distributed, with a scale that each episode draws from [0, 0.01]. Every slot has a V
+    of its own, so nothing can be batched and this is some three times slower than BrownianPolicy.
+    make_agent(): an Agent of one slot. V's logvar alone stays at 0 (sigma 1), since exp() of such numbers is infinite; should
+    anything else overflow, the state is brought back to finite numbers and the action to 0: physics cannot do with NaN.
+    """
+
+    def __init__(self, make_agent, slots):
+        self.agents = [make_agent() for _ in range(slots)]
+
+    def start(self, slot, job):
+        agent, rng = self.agents[slot], np.random.default_rng(job.seed)
+        scale = rng.uniform(0, 0.01)
+        for part in (agent.graph.vae.encoder, agent.graph.rnn):
+            for weights in part.trainable_variables:
+                weights.assign(scale * rng.standard_cauchy(weights.shape) * ("logvar" not in weights.path))
+        agent.start(0, job._replace(params=scale * rng.standard_cauchy(agent.params.shape[1])))
+
+    def act(self, slots, observations):
+        """slots: (n,) int, observations: (n, 64, 64, 3) uint8 -> actions (n, A) float32."""
+        first = np.array([0])
+        actions = [self.agents[slot].act(first, image[None]) for slot, image in zip(slots, observations, strict=True)]
+        for slot in slots:
+            agent = self.agents[slot]
+            agent.h, agent.c = np.nan_to_num(agent.h), np.nan_to_num(agent.c)
+        return np.nan_to_num(np.concatenate(actions))

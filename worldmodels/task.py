@@ -1,0 +1,129 @@
+"""What the library needs to know of a task, and the agent that belongs to it: V, M and C found, checked and put together."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from worldmodels.cli import UserError
+from worldmodels.controller import Controller
+from worldmodels.files import load_json
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A task's sizes, as in the paper's tables, its controller and its environment."""
+
+    name: str
+    folder: Path  # the scripts' folder, where weights/, pretrained/ and log/ are looked for
+    z_size: int
+    hidden_size: int
+    action_size: int
+    end_logit: bool  # M also predicts the end of the episode, and reads a restart flag
+    controller: str  # the kind the paper uses for this task
+    controller_bias: bool
+    max_steps: int
+    to_action: Callable  # C's outputs (n, A) -> actions (n, A)
+    make_env: Callable  # () -> a Gymnasium environment with 64x64 observations
+
+
+def controller_of(task, kind=None):
+    """The task's controller, or one of another kind."""
+    return Controller(kind or task.controller, task.z_size, task.hidden_size, task.action_size, task.controller_bias)
+
+
+def build_vae(task, precision="float32"):
+    from worldmodels.vae import VAE
+
+    return VAE(task.z_size, dtype="mixed_bfloat16" if precision == "bfloat16" else None)
+
+
+def build_rnn(task):
+    from worldmodels.rnn import MDNRNN
+
+    return MDNRNN(task.z_size, task.action_size, task.hidden_size, done=task.end_logit)
+
+
+def load_world_model(task, folder, precision="float32"):
+    """V and M from a folder, as a pair: UserError if one is missing, does not fit, or M was trained with another V."""
+    from worldmodels.weights import fingerprint, load_weights
+
+    vae, rnn = build_vae(task, precision), build_rnn(task)
+    load_weights(vae, Path(folder) / "vae.weights.h5", "V")
+    load_weights(rnn, Path(folder) / "rnn.weights.h5", "M")
+    trained_with = load_json(Path(folder) / "rnn.json", "the note on which V the M was trained with").get("vae")
+    if trained_with != fingerprint(vae):
+        raise UserError(
+            f"M in {folder} was trained with another V than the one beside it: run series.py and rnn_train.py again"
+        )
+    return vae, rnn
+
+
+def load_controller(task, path):
+    """A `.best.json`, or the current mean of a run -> (Controller, parameters (P,) float32, run: its .run.json or {})."""
+    path = Path(path)
+    data = load_json(path, "the controller")
+    try:
+        params = np.array(data[0], np.float32)
+        if params.ndim != 1 or not np.isfinite(params).all():
+            raise ValueError
+    except (ValueError, TypeError, IndexError, KeyError):
+        raise UserError(f"{path} is no controller: it should hold [parameters, score]") from None
+    run_path = path.with_name(path.name.removesuffix(".json").removesuffix(".best") + ".run.json")
+    run = load_json(run_path, "the facts of the run") if run_path.exists() else {}
+    controller = controller_of(task, run.get("controller"))
+    if len(params) != controller.num_params:
+        raise UserError(
+            f"{path} has {len(params)} parameters, but a {controller.kind} controller of {task.name} has "
+            f"{controller.num_params}: it is of another task or kind"
+        )
+    return controller, params, run
+
+
+def find_world_model(task, run, weights=None, precision="float32"):
+    """The V and M that a controller was trained with, by the fingerprints in its .run.json; returns (folder, vae, rnn).
+
+    weights: look in this folder only. Otherwise weights/ (your own) and pretrained/ (shipped) are searched. Whatever does not
+    match is a UserError: a controller scores nothing with the eyes of another.
+    """
+    from worldmodels.weights import fingerprint
+
+    folders = [Path(weights)] if weights else [task.folder / "weights", task.folder / "pretrained"]
+    if not run and not weights:
+        raise UserError(
+            "no .run.json beside the controller says which V and M it was trained with: name their folder with --weights"
+        )
+    for folder in folders:
+        if weights or (folder / "rnn.weights.h5").exists():
+            vae, rnn = load_world_model(task, folder, precision)
+            if not run or (run.get("vae"), run.get("rnn")) == (fingerprint(vae), fingerprint(rnn)):
+                return folder, vae, rnn
+    raise UserError(
+        f"no V and M that this controller was trained with in {' or '.join(map(str, folders))}: "
+        "restore them, or train the controller again with train.py"
+    )
+
+
+def load_agent(task, path, slots, weights=None, precision="float32"):
+    """The whole agent of a controller file. Returns (Agent, parameters (P,), facts for a result's JSON)."""
+    from worldmodels.agent import Agent
+    from worldmodels.weights import fingerprint
+
+    controller, params, run = load_controller(task, path)
+    _, vae, rnn = find_world_model(task, run, weights, precision)
+    agent = Agent(vae, rnn, controller, task.to_action, slots, task.max_steps)
+    facts = {
+        "controller": controller.kind,
+        "parameters_sha256": _sha256(params),
+        "vae_sha256": fingerprint(vae),
+        "rnn_sha256": fingerprint(rnn),
+        "precision": precision,
+    }
+    return agent, params, facts
+
+
+def _sha256(array):
+    import hashlib
+
+    return hashlib.sha256(np.ascontiguousarray(array, "<f4").tobytes()).hexdigest()
