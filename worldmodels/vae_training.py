@@ -1,0 +1,107 @@
+"""Training V on a folder of episodes, for any task: the options, the data, and what is shown at the end."""
+
+from pathlib import Path
+
+import numpy as np
+
+from worldmodels.cli import non_negative_int, positive_float, positive_int
+
+HELD_OUT_FRAMES = 1000
+PICTURE_FRAMES = 16
+
+
+def add_options(parser, z_size):
+    """The options of vae_train.py. Defaults are the paper's (A.1), and the 2018 code's where the paper has none."""
+    add = parser.add_argument
+    add("--data", default="record", help="folder of episodes made by extract.py")
+    add("--out", default="weights/vae.weights.h5", help="file for the trained weights")
+    add("--epochs", type=positive_int, default=10, help="passes over the data (2018 code: 10; paper: 1)")
+    add("--steps", type=positive_int, help="stop after so many batches instead of --epochs")
+    add("--batch_size", type=positive_int, default=100, help="frames in a batch")
+    add("--learning_rate", type=positive_float, default=1e-4, help="of Adam; may be changed when a run goes on")
+    add("--z_size", type=positive_int, default=z_size, help="dimensions of z")
+    add("--seed", type=non_negative_int, default=1, help="of the first weights, the order of frames and the noise")
+    add("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: faster where the CPU has it")
+    add("--log", default="tb", metavar="FOLDER", help="folder for TensorBoard")
+    add("--restart", action="store_true", help="start over instead of going on with the last checkpoint")
+
+
+def train_vae(options):
+    """Train V as `options` (of `add_options`) say; writes weights, losses and a picture of reconstructions."""
+    from worldmodels.episodes import FrameStream, hold_out, list_episodes, some_frames
+
+    training_files, held_out_files = hold_out(list_episodes(options.data))
+    frames = FrameStream(training_files, options.batch_size, options.seed)
+
+    import keras
+
+    from worldmodels.training import train
+    from worldmodels.vae import VAE
+
+    keras.utils.set_random_seed(options.seed)
+    vae = VAE(options.z_size, dtype="mixed_bfloat16" if options.precision == "bfloat16" else None)
+    vae.compile(keras.optimizers.Adam(options.learning_rate))
+    pictures = some_frames(held_out_files or training_files, HELD_OUT_FRAMES)
+    losses = train(
+        vae,
+        VAEBatches(frames, vae, options.seed),
+        fixed_batches(vae, pictures, options.batch_size),
+        options.out,
+        options.steps or options.epochs * frames.steps_per_epoch,
+        settings={name: getattr(options, name) for name in ("z_size", "batch_size", "seed", "precision")},
+        tensorboard=options.log,
+        restart=options.restart,
+    )
+    if losses is None:
+        return
+    picture = Path(options.out).with_name(Path(options.out).name.split(".")[0] + "_reconstructions.png")
+    save_reconstructions(vae, pictures[:: max(1, len(pictures) // PICTURE_FRAMES)][:PICTURE_FRAMES], picture)
+    where = (
+        f"{len(held_out_files)} held-out episodes" if held_out_files else "the only episode, which it was trained on"
+    )
+    print(
+        f"{options.out}: reconstruction {losses['held_out_reconstruction']:.2f}, KL {losses['held_out_kl']:.2f} nats "
+        f"on {where}; see {picture}"
+    )
+
+
+class VAEBatches:
+    """Batches of frames with the noise that V's sampling needs, a function of seed and place in the stream."""
+
+    def __init__(self, frames, vae, seed):
+        self.frames, self.vae, self.seed = frames, vae, seed
+
+    def __next__(self):
+        rng = np.random.default_rng((self.seed, self.frames.epoch, self.frames.chunk, self.frames.batch))
+        images = next(self.frames)
+        return images, self.vae.noise(rng, len(images))
+
+    @property
+    def state(self):
+        return self.frames.state
+
+    def restore(self, state):
+        return self.frames.restore(state)
+
+
+def fixed_batches(vae, frames, batch_size):
+    """All frames as a list of full batches with noise, always the same; the first frames fill up the last one."""
+    rng = np.random.default_rng(0)
+    rows = np.arange(-(-len(frames) // batch_size) * batch_size) % len(frames)
+    return [(frames[part], vae.noise(rng, batch_size)) for part in rows.reshape(-1, batch_size)]
+
+
+def save_reconstructions(vae, frames, path):
+    """Write a PNG: each frame (uint8) above its reconstruction from mu, eight pairs a row, at twice the size."""
+    from PIL import Image
+
+    from worldmodels.files import atomic_path
+
+    mu, _ = vae.encoder.predict_on_batch(frames)
+    seen = np.round(vae.decoder.predict_on_batch(mu) * 255).astype(np.uint8)
+    pairs = np.concatenate([frames, seen], axis=1)  # (N, 128, 64, 3)
+    pairs = pairs[np.arange(-(-len(pairs) // 8) * 8) % len(pairs)]
+    rows = [np.concatenate(list(row), axis=1) for row in pairs.reshape(-1, 8, *pairs.shape[1:])]
+    image = Image.fromarray(np.concatenate(rows, axis=0))
+    with atomic_path(path) as temporary:
+        image.resize((image.width * 2, image.height * 2), Image.NEAREST).save(temporary)

@@ -1,0 +1,60 @@
+"""Weights of V and M as files `*.weights.h5`: one dataset for each array, in the order of `trainable_variables`."""
+
+import hashlib
+
+import h5py
+import numpy as np
+
+from worldmodels.cli import UserError
+from worldmodels.files import atomic_path
+
+
+def save_weights(model, path):
+    """Write the trainable variables of a Keras model as float32, whole or not at all, and without optimizer state."""
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        for number, variable in enumerate(model.trainable_variables):
+            file[f"{number:02d} {variable.path.replace('/', ' ')}"] = _array(variable)
+
+
+def load_weights(model, path, what):
+    """Fill a Keras model from a file of `save_weights`. what: what the user knows it as ("V").
+
+    UserError if the file is missing, damaged, or belongs to a model of other shapes; the model is unchanged then.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            arrays = [file[name][()] for name in sorted(file)]
+    except FileNotFoundError:
+        raise UserError(f"the weights of {what} are missing: there is no {path}") from None
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        ValueError,
+    ):  # all that h5py says of damaged files
+        raise UserError(f"the weights of {what} are damaged or cut short: restore {path} or train it again") from None
+    shapes = [tuple(variable.shape) for variable in model.trainable_variables]
+    if [np.shape(array) for array in arrays] != shapes:
+        raise UserError(f"{path} does not fit {what}: these weights are of another task or size (or of another part)")
+    for variable, array in zip(model.trainable_variables, arrays, strict=True):
+        variable.assign(array)
+
+
+def fingerprint(model):
+    """sha256, in hex, of all trainable arrays in order: says which V or M made a file, wherever the weights lie."""
+    digest = hashlib.sha256()
+    for variable in model.trainable_variables:
+        digest.update(f"{tuple(variable.shape)}".encode())
+        digest.update(_array(variable).tobytes())
+    return digest.hexdigest()
+
+
+def all_finite(model):
+    """Whether no weight is NaN or infinite."""
+    return all(np.isfinite(_array(variable)).all() for variable in model.trainable_variables)
+
+
+def _array(variable):
+    return np.ascontiguousarray(variable.numpy(), dtype="<f4")
