@@ -1,0 +1,110 @@
+"""How fast the rollout loop plays CarRacing on one core, and where its time goes.
+
+    python benchmarks/rollout.py [--precision bfloat16]
+
+env only and V only are the two large parts on their own; the loop is the whole agent with the shipped weights, resets included.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from worldmodels.cli import Parser, positive_int, run
+from worldmodels.files import save_json
+from worldmodels.provenance import command, machine, versions
+from worldmodels.threads import limit_threads, quiet_stderr
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Stopwatch:
+    """Wraps a method of an object and adds up the time it takes."""
+
+    def __init__(self, owner, name):
+        self.seconds, self.method = 0.0, getattr(owner, name)
+        setattr(owner, name, self)
+
+    def __call__(self, *args, **kwargs):
+        start = time.perf_counter()
+        result = self.method(*args, **kwargs)
+        self.seconds += time.perf_counter() - start
+        return result
+
+
+def measure_env(envs, steps, action):
+    """Frames/s of the environments in lockstep with a fixed action, resets included."""
+    start = time.perf_counter()
+    for seed, env in enumerate(envs):
+        env.reset(seed=seed)
+    for _ in range(steps):
+        for env in envs:
+            env.step(action)
+    return steps * len(envs) / (time.perf_counter() - start)
+
+
+def measure_v(encoder, slots, calls):
+    """Frames/s of V's encoder at the loop's batch."""
+    images = np.random.default_rng(0).integers(0, 256, (slots, 64, 64, 3), np.uint8)
+    for _ in range(5):
+        encoder.predict_on_batch(images)
+    start = time.perf_counter()
+    for _ in range(calls):
+        encoder.predict_on_batch(images)
+    return calls * slots / (time.perf_counter() - start)
+
+
+def measure_loop(envs, agent, params, max_steps, v_speed):
+    """Frames/s of the whole loop, and the share of each part in its time."""
+    from worldmodels.rollout import Job, run_episodes
+
+    resets, steps = ([Stopwatch(env, name) for env in envs] for name in ("reset", "step"))
+    acts = Stopwatch(agent, "act")
+    start = time.perf_counter()
+    jobs = (Job(seed, params) for seed in range(len(envs)))
+    frames = sum(episode.steps for episode in run_episodes(envs, agent, jobs, max_steps))
+    seconds = time.perf_counter() - start
+    v = frames / v_speed
+    parts = {
+        "environment steps": sum(watch.seconds for watch in steps),
+        "environment resets": sum(watch.seconds for watch in resets),
+        "V": v,
+        "M, C and the call": acts.seconds - v,
+    }
+    parts["the loop itself"] = seconds - sum(parts.values())
+    return frames / seconds, {name: part / seconds for name, part in parts.items()}
+
+
+def main():
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--slots", type=positive_int, default=16, help="environments in lockstep")
+    parser.add_argument("--steps", type=positive_int, default=1000, help="steps of each environment")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="V's arithmetic")
+    parser.add_argument("--controller", default=ROOT / "carracing/log/carracing.cma.16.64.best.json", help="C")
+    args = parser.parse_args()
+    limit_threads()
+    with quiet_stderr():
+        from carracing.task import CARRACING
+        from worldmodels.task import load_agent
+
+        agent, params, facts = load_agent(CARRACING, args.controller, args.slots, precision=args.precision)
+    envs = [CARRACING.make_env() for _ in range(args.slots)]
+    envs[0].reset(seed=0)  # loads the compiled renderer
+    agent.act(np.arange(args.slots), np.zeros((args.slots, 64, 64, 3), np.uint8))  # traces the graph
+    env_speed = measure_env(envs, args.steps // 4, np.array([0.05, 0.3, 0], np.float32))
+    v_speed = measure_v(agent.graph.vae.encoder, args.slots, args.steps // 4)
+    loop_speed, shares = measure_loop(envs, agent, params, args.steps, v_speed)
+    print(f"one core, {args.slots} environments in lockstep, {args.precision}")
+    for name, speed in (("env only", env_speed), ("V only", v_speed), ("whole loop", loop_speed)):
+        print(f"  {name:20} {speed:8.0f} frames/s")
+    print("share of the whole loop's time")
+    for name, share in shares.items():
+        print(f"  {name:20} {share:8.0%}")
+    speeds = {"env_only": env_speed, "v_only": v_speed, "whole_loop": loop_speed}
+    data = {"command": command(), "machine": machine(), "versions": versions(), "precision": args.precision, **facts}
+    data |= {"frames_per_second": speeds, "shares": shares}
+    save_json(ROOT / "results" / f"benchmark_rollout.{args.precision}.json", data, indent=1)
+
+
+if __name__ == "__main__":
+    run(main)
