@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import socket
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,12 +18,29 @@ def make_folder(path):
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".writable.{os.getpid()}.tmp"
+        probe = _temporary(path / "writable")
         probe.touch()
         probe.unlink()
+        _remove_leftovers(path)
     except OSError as error:
         raise UserError(f"cannot write to the folder {path}: {explain_os_error(error)}") from None
     return path
+
+
+def _temporary(path):
+    """The name under which a file is written. The suffix is kept: some writers (imageio) choose the format by it."""
+    return path.with_name(f".{socket.gethostname()}.{os.getpid()}.tmp.{path.name}")
+
+
+def _remove_leftovers(folder):
+    """Remove what processes of this machine left half-written when they were killed."""
+    for leftover in folder.glob(f".{socket.gethostname()}.*.tmp.*"):
+        with contextlib.suppress(ValueError, PermissionError):
+            pid = int(leftover.name.removeprefix(f".{socket.gethostname()}.").split(".")[0])
+            try:
+                os.kill(pid, 0)  # asks only whether it is alive
+            except ProcessLookupError:
+                leftover.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -32,8 +50,7 @@ def atomic_path(path):
     A full disk or a missing permission becomes a UserError that names the file.
     """
     path = Path(path)
-    # The suffix is kept, because some writers (Keras, imageio) choose the format by it.
-    temporary = path.with_name(f".{os.getpid()}.tmp.{path.name}")
+    temporary = _temporary(path)
     try:
         yield temporary
         with open(temporary, "rb+") as file:

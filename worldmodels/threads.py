@@ -1,5 +1,6 @@
 """One process, so many threads: set before numpy, TensorFlow and Keras are loaded, since each reads it only once."""
 
+import contextlib
 import os
 
 
@@ -9,7 +10,7 @@ def available_cores():
 
 
 def thread_limits(threads=1):
-    """The environment variables that hold a process to `threads` threads, and TensorFlow to errors only."""
+    """The environment variables that hold a process to `threads` threads on the CPU, and TensorFlow to errors only."""
     names = (
         "OMP_NUM_THREADS",
         "OPENBLAS_NUM_THREADS",
@@ -26,3 +27,19 @@ def limit_threads(threads=1):
     Where every core has its own process (MPI ranks, generation processes), more threads than one only fight for cores.
     """
     os.environ.update(thread_limits(threads))
+
+
+@contextlib.contextmanager
+def quiet_stderr():
+    """Drop what the block writes to stderr, from C++ too: TensorFlow greets with a dozen lines in every process.
+
+    An exception of the block is raised as ever, so nothing that matters is lost.
+    """
+    before = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)

@@ -1,0 +1,158 @@
+"""Evolution on real MPI ranks: the queue, and every way in which a rank can end."""
+
+import collections
+import contextlib
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from worldmodels import mpirun
+from worldmodels.cli import UserError
+
+NAME = "quadratic.cma.4.8"
+SCRIPT = [sys.executable, str(Path(__file__).with_name("quadratic_evolution.py"))]
+SIZE = ["--popsize", "8", "--num_episode", "4", "--eval_episodes", "8", "--eval_steps", "2"]
+
+
+def start(log, *words, launcher=(), **environment):
+    environment = os.environ | {name: str(value) for name, value in environment.items()}
+    return subprocess.Popen(
+        [*launcher, *SCRIPT, *SIZE, "--log", str(log), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def end(process):
+    """Returns exit code, stdout, stderr."""
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return process.returncode, out, err
+
+
+def played(path, at_least=1):
+    """Wait for so many lines of the PLAYED file; returns [(rank, pid, seed)]."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        lines = path.read_text().splitlines() if path.exists() else []
+        if len(lines) >= at_least:
+            return [tuple(map(int, line.split())) for line in lines]
+        time.sleep(0.05)
+    raise AssertionError(f"only {len(lines)} episodes were played")
+
+
+def running(pid):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def one_line(err):
+    assert len(err.strip().splitlines()) == 1 and "Traceback" not in err, err
+    return err.strip()
+
+
+def outcome(log):
+    state = pickle.loads((log / "checkpoints" / f"{NAME}.pkl").read_bytes())
+    rows = [[(row[0], *row[2:]) for row in rows] for rows in (state.history, state.evaluations)]
+    return state.strategy.mean.tobytes(), np.array(state.strategy.C).tobytes(), state.strategy.sigma, rows, state.best
+
+
+def test_it_starts_its_own_ranks_more_than_there_are_cores_and_leaves_a_best(tmp_path):
+    workers = os.cpu_count() + 1
+    code, out, err = end(start(tmp_path, "-n", str(workers), "--generations", "2", PLAYED=tmp_path / "played"))
+    assert (code, err) == (0, "")
+    assert f"{workers} workers" in out and "generation 2/2" in out and "ETA" in out
+    assert len(json.loads((tmp_path / f"{NAME}.best.json").read_text())[0]) == 20
+    assert {rank for rank, _, _ in played(tmp_path / "played")} <= set(range(1, workers + 1))
+
+
+def test_a_slow_rank_gets_less_work_and_nobody_waits_for_it(tmp_path):
+    words = ["-n", "2", "--generations", "1", "--num_episode", "16", "--eval_episodes", "1"]  # 128 episodes, and 1
+    code, _, _ = end(start(tmp_path, *words, PLAYED=tmp_path / "played", PLAY_SECONDS=0.01, SLOW_RANK=1))
+    assert code == 0
+    count = collections.Counter(rank for rank, _, _ in played(tmp_path / "played"))
+    assert count.total() == 129
+    assert 5 <= count[1] <= 22  # 128 / 11 = 12 would be its fair share; the first jobs come several at a time
+
+
+def test_a_killed_rank_ends_the_run_by_name_and_the_next_start_goes_on_as_if_nothing_had_been(tmp_path):
+    words = ["-n", "2", "--generations", "4"]
+    process = start(tmp_path / "killed", *words, PLAYED=tmp_path / "played", PLAY_SECONDS=0.01)
+    pid = next(pid for rank, pid, _ in played(tmp_path / "played", at_least=50) if rank == 2)
+    os.kill(pid, signal.SIGKILL)
+    code, out, err = end(process)
+    assert code == 2
+    assert "rank 2 on" in one_line(err) and "signal 9" in err and "run the same command again" in err
+    assert "BAD TERMINATION" not in out
+    code, out, _ = end(start(tmp_path / "killed", *words))
+    assert code == 0 and "going on after generation" in out
+    assert end(start(tmp_path / "whole", *words))[0] == 0
+    assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
+
+
+def test_an_exception_in_a_worker_ends_the_run_with_its_rank_and_its_error(tmp_path):
+    code, _, err = end(start(tmp_path, "-n", "2", FAIL_RANK=2))
+    assert code == 2
+    assert "rank 2 on" in one_line(err) and "ValueError: the wheel fell off (quadratic_evolution.py" in err
+
+
+def test_an_error_of_rank_0_is_one_line(tmp_path):
+    assert end(start(tmp_path, "-n", "1", "--generations", "1"))[0] == 0
+    code, _, err = end(start(tmp_path, "-n", "1", "--sigma_init", "0.5"))
+    assert code == 2 and "sigma_init" in one_line(err)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_the_ranks_end_with_the_process_that_started_them(tmp_path, number, code):
+    process = start(tmp_path, "-n", "2", PLAYED=tmp_path / "played", PLAY_SECONDS=0.01)
+    pids = {pid for _, pid, _ in played(tmp_path / "played", at_least=40)}
+    process.send_signal(number)
+    returned, _, err = end(process)
+    assert returned == code
+    if number == signal.SIGINT:
+        assert "interrupted" in one_line(err)
+    deadline = time.monotonic() + 10
+    while any(map(running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(running, pids))
+
+
+def test_it_runs_under_an_mpirun_of_the_users(tmp_path):
+    command = mpirun.mpirun_command()
+    code, out, _ = end(start(tmp_path, "--generations", "1", launcher=[*command, "-n", "3"]))
+    assert code == 0 and "2 workers" in out
+    code, _, err = end(start(tmp_path, launcher=[*command, "-n", "1"]))
+    assert code == 2 and "at least 2" in one_line(err)
+    code, _, err = end(start(tmp_path, launcher=[*command, "-n", "3"], FAIL_RANK=1))
+    assert code == 2 and "ValueError: the wheel fell off" in err
+
+
+def test_without_an_mpirun_the_error_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="pip install mpi4py mpich"):
+        mpirun.mpirun_command()
+
+
+def test_an_mpirun_of_another_mpi_is_refused(tmp_path, monkeypatch):
+    ours = subprocess.run([mpirun.mpirun_command()[0], "--version"], capture_output=True, text=True).stdout
+    other = tmp_path / "mpirun"
+    other.write_text(f"#!/bin/sh\necho '{'HYDRA' if 'Open MPI' in ours else 'mpirun (Open MPI) 5.0'}'\n")
+    other.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path) + ":/bin")
+    with pytest.raises(UserError, match="of another MPI"):
+        mpirun.mpirun_command()

@@ -1,0 +1,228 @@
+"""CMA-ES on the parameters of C (paper, section 2.4 and A.4), played by many processes.
+
+Each generation asks for a population, plays some episodes with every candidate and tells the strategy their mean
+returns. What a population scores says little about the agent: every --eval_steps generations the *mean* of the
+distribution is played on held-out seeds, and the best of those evaluations is the agent that is kept.
+"""
+
+import itertools
+import sys
+import time
+import warnings
+
+import numpy as np
+from tqdm import tqdm
+
+from worldmodels import mpi, mpirun, seeds
+from worldmodels.cli import UserError
+from worldmodels.evolution_log import Log, State
+from worldmodels.evolution_options import ESSENTIAL, OPTIMIZERS, episodes_at, run_facts
+from worldmodels.files import load_json, make_folder
+from worldmodels.rollout import Job, run_episodes
+
+WEIGHT_DECAY = 0.01  # times mean(w^2), off the fitness (the 2018 code added it, and so rewarded large weights)
+
+
+def episode_player(envs, agent, max_steps):
+    """The `play` of a task that runs through the rollout loop: see evolve()."""
+
+    def play(jobs, patience, cap):
+        for episode in run_episodes(envs, agent, jobs, min(cap or max_steps, max_steps), patience):
+            yield episode.job.tag, episode.score, episode.steps
+
+    return play
+
+
+def evolve(options, name, num_params, make_player, essential=()):
+    """Evolve C until --generations, from the checkpoint if there is one. Starts its own mpirun where it has to.
+
+    options: of add_options(), with `controller`; name: of the log; num_params: of C.
+    make_player(): called once in each worker, where heavy modules may be imported; returns (play, facts).
+        play(jobs, patience, cap) plays an iterator of rollout.Job, each with float32 params (num_params,), and yields
+        (job.tag, score, steps); cap is the most steps an episode may have, or None.
+        facts: goes into run.json, and may not change while the run goes on: fingerprints of V and M.
+    essential: names of the task's own options that may not change from one start to the next.
+    """
+    start = np.zeros(num_params) if options.init is None else load_start(options.init, num_params)
+    make_folder(options.log)
+    mpirun.start(options.num_worker)
+    mpi.main(lambda queue: lead(queue, options, name, start, (*ESSENTIAL, *essential)), make_player)
+
+
+def load_start(path, num_params):
+    """The parameters of a best.json ([parameters, score]) or of a <name>.json ([parameters]), float64 (num_params,)."""
+    try:
+        start = np.array(load_json(path, "the controller to start from")[0], np.float64)
+    except (ValueError, TypeError, KeyError, IndexError):
+        raise UserError(f"{path} holds no parameters: it should be a list, [parameters, score]") from None
+    if start.shape != (num_params,) or not np.isfinite(start).all():
+        raise UserError(f"{path} holds parameters of shape {start.shape}, this controller has ({num_params},)")
+    return start
+
+
+class Normal:
+    """Standard normal numbers for cma from a generator of its own, which goes into the checkpoint with the strategy."""
+
+    def __init__(self, seed):
+        self.generator = np.random.default_rng(seed)
+
+    def __call__(self, *shape):
+        return self.generator.standard_normal(shape)
+
+
+def make_strategy(start, sigma_init, popsize, seed, diagonal=False):
+    """A cma.CMAEvolutionStrategy: ask() for popsize vectors, tell() their costs (it minimises)."""
+    import cma
+
+    options = {
+        "popsize": popsize,
+        "CMA_diagonal": diagonal,
+        "randn": Normal([seed, 1]),
+        "seed": np.nan,  # leave numpy's global generator alone
+        "verbose": -9,
+        "verb_log": 0,
+    }
+    return cma.CMAEvolutionStrategy(start, sigma_init, options)
+
+
+def training_seeds(options, generation):
+    """(popsize, episodes) seeds of a generation: a function of --seed and the generation alone, so that they come back
+    when a generation is played again.
+    """
+    rng = np.random.default_rng([options.seed, 2, generation])
+    popsize, episodes = options.popsize, episodes_at(options, generation)
+    drawn = rng.integers(seeds.TRAINING.start, seeds.TRAINING.stop, (-(-popsize // 2), episodes))
+    if options.seeds == "common":
+        return np.tile(drawn[:1], (popsize, 1))
+    return np.concatenate([drawn, drawn])[:popsize]  # candidate i and candidate i + popsize / 2 share theirs
+
+
+def evaluation_due(options, state):
+    """Whether to score the mean now. After the last generation always, so that even a short run leaves a best.json."""
+    if state.generation == 0 or (state.evaluations and state.evaluations[-1][0] == state.generation):
+        return False
+    return state.generation % options.eval_steps == 0 or state.generation >= options.generations
+
+
+def lead(queue, options, name, start, essential=ESSENTIAL):
+    """Rank 0's part of evolve(). queue: mpi.Queue; start: (P,) float64, the mean to begin with."""
+    warnings.filterwarnings("ignore", module="cma")  # of plots that we do not draw
+    log = Log(options.log, name)
+    essential = {option: getattr(options, option) for option in essential}
+    state = log.resume(essential)
+    if state is None:
+        diagonal = OPTIMIZERS[options.optimizer]
+        state = State(essential, make_strategy(start, options.sigma_init, options.popsize, options.seed, diagonal))
+    say(f"{name}: {len(start)} parameters, {queue.workers} workers, which are loading what they need")
+    facts = queue.facts()
+    log.check(state, facts)
+    log.save_json("run.json", run_facts(options, len(start), queue.workers) | facts, indent=1)
+    log.write(state)
+    pace = Pace(options)
+    while True:
+        if evaluation_due(options, state):
+            evaluate(queue, options, state, pace)
+            log.save(state)
+        if state.generation >= options.generations:
+            break
+        advance(queue, options, state, pace)
+        log.save(state)
+    say(f"done: {state.generation} generations, best evaluation {state.best[1]:.2f}: {log.folder / name}.best.json")
+    queue.stop()
+
+
+def advance(queue, options, state, pace):
+    """One generation: ask, play, tell."""
+    began, number = time.monotonic(), state.generation + 1
+    solutions = state.strategy.ask()
+    params = np.float32(solutions)  # (popsize, P)
+    seed_table = training_seeds(options, number)  # (popsize, episodes)
+    jobs = [(seed_table[i, k], params[i]) for i, k in np.ndindex(seed_table.shape)]
+    cap = int(2 * state.history[-1][7]) if options.cap_time and state.history else None
+    label = f"generation {number}/{options.generations}"
+    scores, steps = play(queue, jobs, label, patience=options.patience, cap=cap)
+    returns = scores.reshape(seed_table.shape).mean(1)  # (popsize,)
+    penalty = WEIGHT_DECAY * np.mean(np.square(solutions), axis=1)  # (popsize,)
+    state.strategy.tell(solutions, list(penalty - returns))
+
+    seconds = time.monotonic() - began
+    state.generation, state.seconds = number, state.seconds + seconds
+    rms = float(np.sqrt(np.mean(np.square(state.strategy.result.stds))))
+    mean, low, high, std = (float(f(returns)) for f in (np.mean, np.min, np.max, np.std))
+    row = (number, round(state.seconds, 1), mean, low, high, std, rms, float(steps.mean()) + 1, int(steps.max()) + 1)
+    state.history.append(row)
+    pace.add(len(jobs), seconds)
+    say(
+        f"{label}: mean {mean:.1f}, max {high:.1f}, std {std:.1f}, sigma {rms:.4f}, "
+        f"{steps.sum() / seconds:,.0f} frames/s, {seconds:.1f} s, ETA {pace.eta(state)}"
+    )
+
+
+def evaluate(queue, options, state, pace):
+    """Score the mean of the distribution on held-out seeds, the same each time; keep it if it is the best so far."""
+    began, mean = time.monotonic(), state.strategy.mean.copy()
+    jobs = [(seed, np.float32(mean)) for seed in itertools.islice(seeds.EVALUATION, options.eval_episodes)]
+    scores, steps = play(queue, jobs, f"evaluation at generation {state.generation}", patience=0, cap=None)
+    score = float(scores.mean())
+    before = state.history[0][2] if state.best is None else state.best[1]  # as in 2018, first against generation 1
+    if state.best is None or score > state.best[1]:
+        state.best = [mean.tolist(), score]
+    seconds = time.monotonic() - began
+    state.seconds += seconds
+    pace.add(len(jobs), seconds)
+    row = (
+        "improvement",
+        score - before,
+        "curr",
+        score,
+        "prev",
+        before,
+        "best",
+        state.best[1],
+        "std",
+        float(scores.std()),
+    )
+    state.evaluations.append((state.generation, round(state.seconds, 1), *row))
+    say(
+        f"evaluation of the mean at generation {state.generation}: {score:.1f} +- {scores.std():.1f} over {len(jobs)} "
+        f"held-out episodes, best {state.best[1]:.1f}, {steps.sum() / seconds:,.0f} frames/s, {seconds:.1f} s"
+    )
+
+
+def play(queue, pairs, label, **settings):
+    """Have every (seed, params) played. Returns scores float64 and steps int64, each in the order of the pairs."""
+    scores, steps = np.full(len(pairs), np.nan), np.zeros(len(pairs), np.int64)
+    jobs = [Job(int(seed), params, index) for index, (seed, params) in enumerate(pairs)]
+    bar = tqdm(total=len(jobs), desc=label, unit="episode", leave=False, mininterval=1, disable=not mpirun.terminal())
+    with bar:
+        for index, score, length in queue.run(jobs, **settings):
+            scores[index], steps[index] = score, length
+            bar.update()
+    if not np.isfinite(scores).all():
+        raise UserError(f"{label}: an episode's score is not a number; check the weights of V and M")
+    return scores, steps
+
+
+class Pace:
+    """How long it will still take, from the seconds an episode took lately."""
+
+    def __init__(self, options):
+        self.options, self.seconds_per_episode = options, None
+
+    def add(self, episodes, seconds):
+        new = seconds / episodes
+        old = self.seconds_per_episode or new
+        self.seconds_per_episode = 0.7 * old + 0.3 * new
+
+    def eta(self, state):
+        options = self.options
+        left = range(state.generation + 1, options.generations + 1)
+        episodes = sum(options.popsize * episodes_at(options, generation) for generation in left)
+        evaluations = -(-options.generations // options.eval_steps) - state.generation // options.eval_steps
+        seconds = int((episodes + evaluations * options.eval_episodes) * self.seconds_per_episode)
+        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def say(line):
+    tqdm.write(line)
+    sys.stdout.flush()

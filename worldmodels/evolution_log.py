@@ -1,0 +1,113 @@
+"""The files of an evolution: its log, and the checkpoint from which it goes on.
+
+log/<name>.json            [parameters]: the mean of the distribution after the last generation
+log/<name>.hist.json       a row a generation: generation, seconds, then of the candidates' mean returns the mean, min,
+                           max and standard deviation, then the rms of the step sizes, mean steps + 1, max steps + 1
+log/<name>.hist_best.json  a row an evaluation of the mean: generation, seconds, "improvement" (over the best before),
+                           x, "curr" (this mean return), x, "prev" (the best before), x, "best" (from now on), x,
+                           "std" (of this evaluation's returns), x
+log/<name>.best.json       [parameters, score] of the best evaluation
+log/<name>.run.json        what it was made with: controller, fingerprints of V and M, options, versions, machine
+log/checkpoints/<name>.pkl everything the next generation depends on, in one file
+"""
+
+import fcntl
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from worldmodels.cli import UserError
+from worldmodels.files import atomic_path, make_folder, save_json
+
+
+@dataclass
+class State:
+    """An evolution between two generations."""
+
+    essential: dict  # the options that may not change
+    strategy: Any  # the cma strategy, with its own random generator inside
+    facts: dict | None = None  # what the workers loaded: fingerprints of V and M
+    generation: int = 0
+    seconds: float = 0.0
+    history: list = field(default_factory=list)  # rows of hist.json
+    evaluations: list = field(default_factory=list)  # rows of hist_best.json
+    best: list | None = None  # [parameters, score]
+
+
+class Log:
+    """The files of the evolution called `name` in a folder. UserError if another process is writing them."""
+
+    def __init__(self, folder, name):
+        self.folder, self.name = Path(folder), name
+        make_folder(self.folder)
+        self.checkpoint = make_folder(self.folder / "checkpoints") / f"{name}.pkl"
+        self.lock = open(self.checkpoint.with_suffix(".lock"), "w")  # noqa: SIM115 (held until the process ends)
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                f"another evolution is writing {self.folder / name}.*: wait for it, or choose another --log"
+            ) from None
+        for left_over in self.folder.glob(f"**/.*.tmp.{name}.*"):  # of a run killed in mid-write
+            left_over.unlink()
+
+    def resume(self, essential):
+        """The State of the checkpoint, or None for a new run: then older files of this name are moved out of the way.
+
+        UserError if the checkpoint was made with other essential options.
+        """
+        if not self.checkpoint.exists():
+            self._put_aside()
+            return None
+        try:
+            state = pickle.loads(self.checkpoint.read_bytes())
+            before = state.essential
+        except Exception:
+            raise UserError(f"{self.checkpoint} is damaged: remove it to start this evolution again") from None
+        for option in {**before, **essential}:
+            if before.get(option) != essential.get(option):
+                raise UserError(
+                    f"{self.checkpoint} is of a run with --{option} {before.get(option)}, not {essential.get(option)}: "
+                    "use the same options to go on with it, or another --log"
+                )
+        print(f"going on after generation {state.generation} of {self.checkpoint}", flush=True)
+        return state
+
+    def _put_aside(self):
+        old = sorted(path for path in self.folder.glob(f"{self.name}.*") if path.is_file())
+        if not old:
+            return
+        number = 1
+        while (aside := self.folder / f"replaced-{number}").exists():
+            number += 1
+        aside.mkdir()
+        for path in old:
+            path.rename(aside / path.name)
+        print(f"there was a log of that name without a checkpoint: its {len(old)} files are now in {aside}", flush=True)
+
+    def check(self, state, facts):
+        """UserError if the workers have not loaded what the checkpoint's generations were played with."""
+        if state.facts is None:
+            state.facts = facts
+        if changed := [name for name in {**state.facts, **facts} if state.facts.get(name) != facts.get(name)]:
+            raise UserError(
+                f"{', '.join(changed)} changed since {self.checkpoint} was written: bring the former weights back, "
+                "or start anew with another --log"
+            )
+
+    def save(self, state):
+        """Write the checkpoint, then the log. A kill between the two costs nothing: resuming writes the log again."""
+        with atomic_path(self.checkpoint) as temporary:
+            temporary.write_bytes(pickle.dumps(state))
+        self.write(state)
+
+    def write(self, state):
+        self.save_json("json", [state.strategy.mean.tolist()])
+        self.save_json("hist.json", state.history, indent=0)
+        self.save_json("hist_best.json", state.evaluations, indent=0)
+        if state.best is not None:
+            self.save_json("best.json", state.best)
+
+    def save_json(self, suffix, data, indent=None):
+        save_json(self.folder / f"{self.name}.{suffix}", data, indent)

@@ -1,0 +1,86 @@
+"""The options of an evolution: what every task's train.py offers."""
+
+import argparse
+
+from worldmodels.cli import non_negative_int, positive_float, positive_int
+from worldmodels.provenance import machine, versions
+from worldmodels.threads import available_cores
+
+OPTIMIZERS = {"cma": False, "sep_cma": True}  # is the covariance matrix diagonal
+# What may not change between a start and the next: the rest (how long, how fast) may.
+ESSENTIAL = ("controller", "optimizer", "popsize", "num_episode", "sigma_init")
+ESSENTIAL += ("seed", "seeds", "init", "eval_episodes")
+
+
+def schedule(text):
+    """Parse "1:2,30:4", 2 episodes a candidate from generation 1 on and 4 from 30 on, to [(1, 2), (30, 4)]."""
+    try:
+        steps = [tuple(positive_int(number) for number in part.split(":")) for part in text.split(",")]
+        generations = [generation for generation, _ in steps]
+    except (ValueError, argparse.ArgumentTypeError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 1:2,30:4,80:8 (generation:episodes)") from None
+    if generations[0] != 1 or generations != sorted(set(generations)):
+        raise argparse.ArgumentTypeError(f"{text!r}: the generations have to rise, and to begin with 1")
+    return steps
+
+
+def population_size(text):
+    if (value := positive_int(text)) < 4:
+        raise argparse.ArgumentTypeError("CMA-ES needs a population of at least 4")
+    return value
+
+
+def add_options(parser):
+    """The options of every task's train.py."""
+    add = parser.add_argument
+    add("-n", "--num_worker", type=positive_int, default=available_cores(),
+        help="processes that play; one more, which needs next to no time, leads them. Under an mpirun of your own: its "
+        "ranks less one")  # fmt: skip
+    add("--slots", type=positive_int, default=16, help="environments in lockstep in each process")
+    add("--popsize", type=population_size, default=64, help="candidates a generation (paper: 64)")
+    add("--num_episode", type=positive_int, default=16, help="episodes a candidate (paper: 16)")
+    add("--schedule", type=schedule, metavar="G:E,...",
+        help="fewer episodes early: 1:2,30:4 is 2 a candidate from generation 1 on and 4 from 30 on, in place of "
+        "--num_episode, which then only names the log")  # fmt: skip
+    add("--eval_steps", type=positive_int, default=25, help="generations between evaluations of the mean")
+    add("--eval_episodes", type=positive_int, default=1024, help="episodes of an evaluation, always the same seeds")
+    add("--generations", type=positive_int, default=1800, help="stop after so many in all (paper: 1,800)")
+    add("-o", "--optimizer", choices=OPTIMIZERS, default="cma", help="sep_cma: with a diagonal covariance matrix")
+    add("--sigma_init", type=positive_float, default=0.1, help="the first standard deviation")
+    add("-s", "--seed", type=non_negative_int, default=0, help="of the candidates and of the episodes they play")
+    add("--seeds", choices=("antithetic", "common"), default="antithetic",
+        help="antithetic (paper): the two halves of the population share episodes; common: all candidates play the "
+        "same ones, which takes noise out of their ranks")  # fmt: skip
+    add("--patience", type=non_negative_int, default=0,
+        help="end a training episode after so many steps without a reward and charge the rest at the last one; "
+        "0: never (paper). Evaluations are always played to the end")  # fmt: skip
+    add("--cap_time", action="store_true",
+        help="cap training episodes at twice the mean length of the generation before")  # fmt: skip
+    add("--init", metavar="BEST.json", help="start the distribution at these parameters rather than at 0")
+    add("--log", default="log", help="folder of the log and of the checkpoint")
+
+
+def log_name(task, options, default_controller):
+    """task[.controller].optimizer.episodes.population; the controller is named where it is not the task's default."""
+    kind = [] if options.controller == default_controller else [options.controller]
+    return ".".join([task, *kind, options.optimizer, str(options.num_episode), str(options.popsize)])
+
+
+def episodes_at(options, generation):
+    """How many episodes a candidate plays in this generation."""
+    if options.schedule is None:
+        return options.num_episode
+    return [episodes for first, episodes in options.schedule if first <= generation][-1]
+
+
+def run_facts(options, num_params, workers):
+    """What run.json says of a run, beside the fingerprints of V and M."""
+    return {
+        "controller": options.controller,
+        "num_params": num_params,
+        "seed": options.seed,
+        "options": vars(options),
+        "workers": workers,
+        "versions": versions(),
+        "machine": machine(),
+    }
