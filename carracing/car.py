@@ -1,4 +1,4 @@
-"""The car's controls and tyre forces: gymnasium's Car.gas and Car.step, bit for bit, with Python floats in place of numpy's.
+"""The car's controls and tyre forces: gymnasium's, bit for bit, with Python floats in place of numpy's.
 
 About a third of the time of a physics step is spent here, so it is worth saying the same thing faster: `math` instead
 of numpy on scalars, and one call into Box2D where stock makes two. tests/test_env.py holds it to the stock results.
@@ -18,7 +18,7 @@ def _sign(x):
 
 
 def control(car, steer, gas, brake):
-    """Set the controls. steer: [-1, 1], positive is right; gas: cut to [0, 1], rises by at most 0.1 a step; brake: [0, 1]."""
+    """Set the controls. steer: [-1, 1], positive is right; gas: cut to [0, 1], rises by 0.1 a step; brake: [0, 1]."""
     gas = min(max(gas, 0.0), 1.0)
     front_left, front_right, *rear = car.wheels
     front_left.steer = front_right.steer = -steer

@@ -3,7 +3,9 @@
 python env.py        drive with the arrow keys
 """
 
+import itertools
 import math
+import random
 
 import numpy as np
 from gymnasium import spaces
@@ -21,6 +23,8 @@ from gymnasium.envs.box2d.car_dynamics import SIZE as CAR_SCALE
 
 from carracing import car as car_physics
 from carracing import renderer
+from worldmodels.cli import Parser, non_negative_int, run
+from worldmodels.window import need_display, play
 
 DT = 1 / car_racing.FPS
 MAX_STEPS = 1000  # the agent plays at most this many frames (paper, A.2)
@@ -36,12 +40,13 @@ _WHEEL = np.array([(-WHEEL_W, WHEEL_R), (WHEEL_W, WHEEL_R), (WHEEL_W, -WHEEL_R),
 class CarRacing(car_racing.CarRacing):
     """Gymnasium's CarRacing with a (64, 64, 3) uint8 observation: the road without the instrument bar.
 
-    Actions: (3,) float32, steering in [-1, 1], gas and brake in [0, 1]. Rewards, positions and endings are bit-identical
-    to the stock environment's for the same seed and actions. `render()` gives the stock picture, 600x400 or a window.
+    Actions: (3,) float32, steering in [-1, 1], gas and brake in [0, 1]. Rewards, positions and endings are
+    bit-identical to the stock environment's for the same seed and actions. `render()` gives the stock picture, 600x400
+    or a window.
 
     full_episode: never terminate, so that an episode runs its full 1,000 frames whatever happens (random rollouts).
-    respawn: if above 0, a car that was off the road for so many steps is put back onto a random piece of it, at a random
-        speed. Only for random rollouts: a random driver loses the road within seconds and would see little but grass.
+    respawn: if above 0, a car that was off the road for so many steps is put back onto a random piece of it, at a
+        random speed. Only for random rollouts: a random driver loses the road within seconds, to see little but grass.
     """
 
     def __init__(self, render_mode=None, full_episode=False, respawn=0):
@@ -138,7 +143,7 @@ class CarRacing(car_racing.CarRacing):
 
 
 def to_action(outputs):
-    """C's outputs (..., 3) in [-1, 1] -> actions: steering as it is, gas = (a + 1) / 2, brake = a cut to [0, 1] (paper, A.4).
+    """C's outputs (..., 3) in [-1, 1] -> actions: steering, gas = (a + 1) / 2, brake = a cut to [0, 1] (paper, A.4).
 
     Arrays of numpy or, inside the agent's graph, of the Keras backend.
     """
@@ -148,3 +153,24 @@ def to_action(outputs):
     from keras import ops
 
     return ops.stack([steer, gas, ops.clip(brake, 0, 1)], axis=-1)
+
+
+def main():
+    """Drive with the arrow keys."""
+    parser = Parser(description="Drive with the arrow keys (up: gas, down: brake); R: next track, Esc: leave.")
+    parser.add_argument("--seed", type=non_negative_int, help="first track, the others follow; at random if not given")
+    args = parser.parse_args()
+    need_display("driving takes a window and a keyboard")
+    first = random.randrange(2**31) if args.seed is None else args.seed
+    env = CarRacing(render_mode="human")
+
+    def action_of(held):
+        steer = float("right" in held) - float("left" in held)
+        return np.array([steer, "up" in held, 0.8 * ("down" in held)], np.float32)  # a brake above 0.9 locks the wheels
+
+    play(env, action_of, itertools.count(first), MAX_STEPS)
+    env.close()
+
+
+if __name__ == "__main__":
+    run(main)

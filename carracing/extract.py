@@ -11,8 +11,9 @@ import numpy as np
 from tqdm import tqdm
 
 from worldmodels.cli import Parser, non_negative_int, positive_int, run
-from worldmodels.files import make_folder, save_npz
-from worldmodels.threads import available_cores, limit_threads
+from worldmodels.files import make_folder, save_json, save_npz
+from worldmodels.provenance import command, machine, versions
+from worldmodels.threads import available_cores, limit_threads, quiet_stderr
 from worldmodels.workers import run_in_processes
 
 SLOTS = 16  # environments in lockstep in one process
@@ -34,14 +35,15 @@ def options():
         "--respawn",
         type=non_negative_int,
         default=50,
-        help="put the car back onto the road after so many frames off it, at a random speed (0: never, as in the paper)",
+        help="put the car back onto the road, at a random speed, after so many frames off it (0: never, as the paper)",
     )
     return parser.parse_args()
 
 
 def random_agents():
+    with quiet_stderr():
+        from worldmodels.agent import Agent
     from carracing.task import CARRACING
-    from worldmodels.agent import Agent
     from worldmodels.policies import RandomAgents
     from worldmodels.task import build_rnn, build_vae, controller_of
 
@@ -53,7 +55,8 @@ def random_agents():
 
 
 def play(args, seeds):
-    """Play the seeds, write their files, and yield what each covered: (speed, off the road, turning) by frame, (1000, 3)."""
+    """Play the seeds, write their files, and yield what each covered: (speed, off the road, turning) by frame, (1000,
+    3)."""
     limit_threads()
     from carracing.env import ACTION_SIZE, MAX_STEPS, CarRacing, to_action
     from worldmodels.policies import BrownianPolicy
@@ -96,9 +99,22 @@ def main():
             covered.append((coverage[:, 0].mean(), *np.percentile(coverage[:, 0], [10, 90]), *coverage[:, 1:].mean(0)))
             progress.update()
     if covered:
-        speed, slow, fast, off, turn = np.mean(covered, 0)
-        print(f"speed {speed:.0f} m/s (10 % below {slow:.0f}, 10 % above {fast:.0f} within an episode)")
-        print(f"off the road in {off:.0%} of the frames; turning at {turn:.2f} radians/s")
+        report_coverage(args, covered)
+
+
+def report_coverage(args, covered):
+    """Print what the episodes played now show, and keep it in coverage.json. covered: a row an episode."""
+    names = ("speed", "speed_10_percent", "speed_90_percent", "share_off_the_road", "turn_rate")
+    mean = dict(zip(names, np.mean(covered, 0).tolist(), strict=True))
+    print(
+        f"speed {mean['speed']:.0f} m/s (in an episode, 10 % of the frames are below {mean['speed_10_percent']:.0f} "
+        f"and 10 % above {mean['speed_90_percent']:.0f})"
+    )
+    print(
+        f"off the road in {mean['share_off_the_road']:.0%} of the frames; turning at {mean['turn_rate']:.2f} radians/s"
+    )
+    origin = {"command": command(), "machine": machine(), "versions": versions()}
+    save_json(os.path.join(args.out, "coverage.json"), {**origin, "episodes": len(covered), "mean": mean}, indent=1)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Draws CarRacing's 64x64 observation straight from the world's polygons (compiled with numba).
 
-The stock environment paints a 1000x800 picture, shrinks it to 96x96 with pygame's `smoothscale`, and the agent crops the
-instrument bar away and shrinks the rest to 64x64. Nearly all of that work is thrown away. Here each pixel of the 96x84
-intermediate picture is looked at in 3x3 places only, and those are the very pixels of the stock picture: the vertices
-are truncated to whole pixels and the scan lines rounded as SDL_gfx does. What is left out is the antialiased outline.
+The stock environment paints a 1000x800 picture, shrinks it to 96x96 with pygame's `smoothscale`, and the agent crops
+the instrument bar away and shrinks the rest to 64x64. Nearly all of that work is thrown away. Here each pixel of the
+96x84 intermediate picture is looked at in 3x3 places only, and those are the very pixels of the stock picture: the
+vertices are truncated to whole pixels and the scan lines rounded as SDL_gfx does. Only the antialiased outline is
+left out.
 """
 
 import math
@@ -31,7 +32,7 @@ FIRST_ROW = np.searchsorted(_sample_y, np.arange(WINDOW_H + 2))  # first sample 
 def shrink(frame):
     """What the agent sees of a stock frame: (96, 96, 3) uint8 -> (64, 64, 3) uint8.
 
-    The instrument bar is cut off and the rest resized as in the seed code: `scipy.misc.imresize`, which was PIL's BILINEAR.
+    The instrument bar is cut off and the rest resized as in the seed code: scipy.misc.imresize was PIL's BILINEAR.
     """
     return np.asarray(Image.fromarray(np.ascontiguousarray(frame[:STATE_H])).resize((SIZE, SIZE), Image.BILINEAR))
 

@@ -142,7 +142,7 @@ def test_an_episode_hardly_depends_on_the_number_of_slots(parts):
 
 def test_the_agent_acts_on_z_and_the_state_before_it(parts):
     """One slot against the paper's order of things, written out: act on (z_t, h), then advance with (z_t, a_t)."""
-    vae, rnn, controller = parts
+    vae, rnn, _ = parts
     job = Job(5, np.random.default_rng(5).normal(0, 0.3, 867).astype(np.float32), 5)
     frames = drive(parts, 1, [job])[5].frames
     noise = np.random.default_rng(job.seed).standard_normal((STEPS, 32), dtype=np.float32)

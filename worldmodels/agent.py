@@ -1,4 +1,4 @@
-"""The agent: V, M and C in one Keras model, called once a frame for all slots of the rollout loop (paper, section 2)."""
+"""The agent: V, M and C in one Keras model, called once a frame for all slots of the rollout loop."""
 
 import keras
 import numpy as np
@@ -9,8 +9,8 @@ from worldmodels.vae import sample
 class Agent:
     """Plays in the rollout loop with the parameters of C that come with each job.
 
-    In each slot: z_t is drawn from V's N(mu, sigma^2), as in the seed code; C acts on z_t and M's state h_t, which was reached
-    before z_t was seen; then M advances with (z_t, a_t).
+    In each slot: z_t is drawn from V's N(mu, sigma^2), as in the seed code; C acts on z_t and M's state h_t, which
+    was reached before z_t was seen; then M advances with (z_t, a_t).
 
     vae, rnn: V and M. rnn is left out of the computation where the controller does not read its state.
     to_action: maps C's outputs (n, A) to actions (n, A), with keras.ops.

@@ -51,7 +51,7 @@ def explain_os_error(error):
 
 
 def run(main):
-    """Call main() as a script: a UserError or OSError becomes one line on stderr and exit code 2, Ctrl-C exit code 130."""
+    """Call main() as a script. A UserError or OSError becomes one line on stderr and exit code 2; Ctrl-C gives 130."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `kill` runs the same clean-up as Ctrl-C
     try:
         main()

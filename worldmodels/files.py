@@ -85,8 +85,8 @@ def load_json(path, what):
 def save_npz(path, arrays, compress=0):
     """Write a dict of arrays as one .npz file, whole or not at all.
 
-    compress: zlib's level, 0 (stored) to 9. Numpy's own savez_compressed always takes 6, which is three times as slow as 1
-    on frames and makes them hardly smaller.
+    compress: zlib's level, 0 (stored) to 9. Numpy's own savez_compressed always takes 6, which is much slower than 1 on
+    frames and makes them hardly smaller.
     """
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     with (

@@ -6,8 +6,8 @@ import numpy as np
 class BrownianPolicy:
     """Actions that wander: a Brownian walk in the controller's outputs, reflected at -1 and 1.
 
-    Each episode draws how fast its walk is and how wide (for each output), so that some episodes hold an action for seconds
-    and others twitch, some steer hard and others hardly at all.
+    Each episode draws how fast its walk is and how wide (for each output), so that some episodes hold an action for
+    seconds and others twitch, some steer hard and others hardly at all.
     to_action: maps the controller's outputs (n, A) in [-1, 1] to the environment's actions (n, A).
     """
 
@@ -33,12 +33,12 @@ class BrownianPolicy:
 
 
 class RandomAgents:
-    """The whole agent with random weights: the 2018 code's random policy. It holds odd, mostly saturated actions for long.
+    """The whole agent with random weights, the 2018 code's random policy: odd, mostly saturated actions, held for long.
 
-    All weights of V, M and C are Cauchy-distributed, with a scale that each episode draws from [0, 0.01]. Every slot has a V
-    of its own, so nothing can be batched and this is some three times slower than BrownianPolicy.
-    make_agent(): an Agent of one slot. V's logvar alone stays at 0 (sigma 1), since exp() of such numbers is infinite; should
-    anything else overflow, the state is brought back to finite numbers and the action to 0: physics cannot do with NaN.
+    All weights of V, M and C are Cauchy-distributed, with a scale that each episode draws from [0, 0.01]. Every slot
+    has a V of its own, so nothing can be batched, which makes this much slower than BrownianPolicy.
+    make_agent(): an Agent of one slot. V's logvar alone stays at 0 (sigma 1), since exp() of such numbers is infinite;
+    should anything else overflow, the state is brought back to finite numbers and the action to 0.
     """
 
     def __init__(self, make_agent, slots):

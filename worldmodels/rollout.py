@@ -1,7 +1,7 @@
 """The rollout loop: many environments in lockstep in one process, one batched call of the agent for all of them.
 
-Data collection, evaluation, evolution and expert rollouts are all this loop, with another agent, another list of jobs, or
-with recording switched on. When an episode ends, its slot takes the next job at once.
+Data collection, evaluation, evolution and expert rollouts are all this loop, with another agent, another list of
+jobs, or with recording switched on. When an episode ends, its slot takes the next job at once.
 """
 
 from typing import Any, NamedTuple
@@ -42,13 +42,14 @@ def run_episodes(envs, agent, jobs, max_steps, patience=0, record=False):
     """Play every job and yield its Episode as it ends, in the order in which they end.
 
     envs: Gymnasium environments, one a slot, with uint8 image observations of one shape.
-    agent: has start(slot, job), called when a slot begins an episode, and act(slots, observations) -> actions, where slots is
-        an (n,) int array of the slots still playing, observations is (n, 64, 64, 3) uint8 and actions (n, A) float32.
-    jobs: iterable of Job. The next one is asked for only when a slot is free, so it may be a queue shared with others; its
-        end means that there is no more to start, and the episodes under way are played to their end.
+    agent: has start(slot, job), called when a slot begins an episode, and act(slots, observations) -> actions, where
+        slots is an (n,) int array of the slots still playing, observations is (n, 64, 64, 3) uint8 and actions (n, A)
+        float32.
+    jobs: iterable of Job. The next one is asked for only when a slot is free, so it may be a queue shared with others;
+        its end means that there is no more to start, and the episodes under way are played to their end.
     max_steps: an episode ends after so many steps even if the environment would go on.
-    patience: if above 0, an episode also ends after so many steps in a row without a positive reward, and the steps it had
-        left are charged at the last reward: what standing still would have cost. It saves time early in a training.
+    patience: if above 0, an episode also ends after so many steps in a row without a positive reward, and the steps it
+        had left are charged at the last reward: what standing still would have cost. Saves time early in a training.
     record: keep every frame of the running episodes in memory, and give them with the Episode.
     """
     jobs = iter(jobs)

@@ -1,4 +1,4 @@
-"""What the library needs to know of a task, and the agent that belongs to it: V, M and C found, checked and put together."""
+"""What the library needs to know of a task, and its agent: V, M and C found, checked and put together."""
 
 import dataclasses
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def load_world_model(task, folder, precision="float32"):
 
 
 def load_controller(task, path):
-    """A `.best.json`, or the current mean of a run -> (Controller, parameters (P,) float32, run: its .run.json or {})."""
+    """A `.best.json`, or the mean of a run -> (Controller, parameters (P,) float32, run: its .run.json or {})."""
     path = Path(path)
     data = load_json(path, "the controller")
     try:
@@ -84,15 +84,15 @@ def load_controller(task, path):
 def find_world_model(task, run, weights=None, precision="float32"):
     """The V and M that a controller was trained with, by the fingerprints in its .run.json; returns (folder, vae, rnn).
 
-    weights: look in this folder only. Otherwise weights/ (your own) and pretrained/ (shipped) are searched. Whatever does not
-    match is a UserError: a controller scores nothing with the eyes of another.
+    weights: look in this folder only. Otherwise weights/ (your own) and pretrained/ (shipped) are searched. Whatever
+    does not match is a UserError: a controller scores nothing with the eyes of another.
     """
     from worldmodels.weights import fingerprint
 
     folders = [Path(weights)] if weights else [task.folder / "weights", task.folder / "pretrained"]
     if not run and not weights:
         raise UserError(
-            "no .run.json beside the controller says which V and M it was trained with: name their folder with --weights"
+            "no .run.json beside the controller says which V and M it goes with: name their folder with --weights"
         )
     for folder in folders:
         if weights or (folder / "rnn.weights.h5").exists():

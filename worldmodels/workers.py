@@ -12,10 +12,10 @@ from worldmodels.cli import UserError, explain_os_error
 def run_in_processes(work, jobs, workers):
     """Yield the results of work(jobs) as they come, computed by `workers` processes; in no fixed order.
 
-    work: a picklable function that takes an iterator of jobs and yields results. The jobs of one process are those that it
-        was quick enough to take.
-    A worker's UserError is raised here; a worker that dies otherwise becomes a UserError too. The processes end with ours,
-    whatever ends it.
+    work: a picklable function that takes an iterator of jobs and yields results. Each process gets the jobs that it was
+        quick enough to take.
+    A worker's UserError is raised here; a worker that dies otherwise becomes a UserError too. The processes end with
+    ours, whatever ends it.
     """
     context = multiprocessing.get_context("spawn")  # a fork of a process that has started TensorFlow hangs
     todo, results = context.Queue(), context.Queue()
@@ -42,7 +42,7 @@ def _gather(processes, results):
             for process in [p for p in running if p.exitcode is not None]:
                 if process.exitcode or results.empty():
                     raise UserError(
-                        f"worker process {process.pid} died (exit code {process.exitcode}), perhaps for want of memory: "
+                        f"worker process {process.pid} died (exit code {process.exitcode}), perhaps out of memory: "
                         "run the same command again to go on, with fewer workers if it happens again"
                     ) from None
             continue

@@ -1,0 +1,18 @@
+"""Step 4: train M, the mixture density network on top of an LSTM, on the series; and write where dreams start."""
+
+from worldmodels.cli import Parser, run
+from worldmodels.rnn_training import add_options, train_rnn
+
+
+def main():
+    parser = Parser(description=__doc__)
+    add_options(parser, steps=4000, sequence=999)
+    options = parser.parse_args()
+
+    from carracing.task import CARRACING
+
+    train_rnn(options, CARRACING)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,80 @@
+"""The JSON layout of the weights published in 2018: to read the published agent, and to write ours for others to read.
+
+V and M: a list of arrays, every number times 10,000 and rounded to an integer. V's are in the order of its layers, each
+kernel then bias; transposed convolutions are (height, width, out, in). M's are the head's kernel and bias and then the
+LSTM's, or the other way round for an M with an end logit: so the two tasks were published.
+C: [parameters, score], as it is.
+VAE, MDNRNN and Controller hold their weights in the published shapes, so nothing is transposed here.
+"""
+
+import numpy as np
+
+from worldmodels import files
+from worldmodels.cli import UserError
+from worldmodels.rnn import MDNRNN
+
+SCALE = 10000
+
+
+def _variables(model):
+    """The weights of V or M in the published order."""
+    variables = list(model.trainable_variables)
+    if isinstance(model, MDNRNN) and not model.done:
+        return variables[2:] + variables[:2]
+    return variables
+
+
+def _name(model):
+    return "M" if isinstance(model, MDNRNN) else "V"
+
+
+def save_json(model, path):
+    """Write V (a VAE) or M (an MDNRNN) as the JSON of 2018. Rounding changes each weight by at most 0.00005."""
+    arrays = [np.round(variable.numpy().astype(np.float64) * SCALE) for variable in _variables(model)]
+    files.save_json(path, [array.astype(np.int64).tolist() for array in arrays])
+
+
+def load_json(model, path):
+    """Fill V (a VAE) or M (an MDNRNN) from the JSON of 2018.
+
+    UserError if the file is missing, cut short, or of a model of other shapes; the model is unchanged then.
+    """
+    data = files.load_json(path, f"the published {_name(model)}")
+    variables = _variables(model)
+    try:
+        arrays = [np.asarray(rows, np.float32) / SCALE for rows in data]
+    except (TypeError, ValueError):
+        raise UserError(f"{path} is no list of arrays of numbers: it holds no published weights") from None
+    expected = [tuple(variable.shape) for variable in variables]
+    if (found := [array.shape for array in arrays]) != expected:
+        raise UserError(
+            f"{path} does not fit this {_name(model)}: it is of another task, size or part (its arrays are "
+            f"{', '.join(map(str, found)) or 'none'}; they should be {', '.join(map(str, expected))})"
+        )
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise UserError(f"{path} holds numbers that are not finite: restore it or make it again")
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+
+
+def save_controller_json(path, parameters, score):
+    """Write C: its flat parameters (P,) and its mean score."""
+    files.save_json(path, [np.asarray(parameters, np.float64).tolist(), float(score)])
+
+
+def load_controller_json(controller, path):
+    """Read C for a Controller: its parameters (P,) float32, and its score or None. UserError if it does not fit."""
+    data = files.load_json(path, "the controller")
+    try:
+        parameters = np.asarray(data[0], np.float32)
+        score = float(data[1]) if len(data) > 1 else None
+    except (TypeError, ValueError, IndexError, KeyError):
+        raise UserError(f"{path} is no controller: it should hold [parameters, score]") from None
+    if parameters.shape != (controller.num_params,):
+        raise UserError(
+            f"{path} has {parameters.size} parameters, but a {controller.kind} controller of this task has "
+            f"{controller.num_params}: it is of another task or kind"
+        )
+    if not np.isfinite(parameters).all():
+        raise UserError(f"{path} holds parameters that are not finite: restore it or make it again")
+    return parameters, score

@@ -1,0 +1,163 @@
+"""Training M on what V made of the episodes, for any task: options, batches, and the files beside the weights."""
+
+from pathlib import Path
+
+import numpy as np
+
+from worldmodels.cli import UserError, non_negative_int, positive_float, positive_int
+
+CLIP = 1.0  # gradients are clipped by value (2018 code: grad_clip)
+HELD_OUT_BATCHES = 2
+STARTS = 1000  # episodes whose first frame is kept for dreams to start from (2018 code)
+
+
+def add_options(parser, steps, sequence, decay=1.0):
+    """The options of rnn_train.py. Defaults are the 2018 code's."""
+    add = parser.add_argument
+    add("--data", default="series/series.npz", help="file made by series.py")
+    add(
+        "--out", default="weights/rnn.weights.h5", help="file for the weights; initial_z.json and rnn.json go beside it"
+    )
+    add("--steps", type=positive_int, default=steps, help="batches to train on")
+    add("--batch_size", type=positive_int, default=100, help="sequences in a batch")
+    add(
+        "--sequence",
+        type=positive_int,
+        default=sequence,
+        help="frames in a sequence; cut at random from longer episodes",
+    )
+    add(
+        "--learning_rate",
+        type=positive_float,
+        default=1e-3,
+        help="of Adam at the start; may be changed when a run goes on",
+    )
+    add("--decay", type=positive_float, default=decay, help="factor a step on what of it is above --min_learning_rate")
+    add("--min_learning_rate", type=positive_float, default=1e-5, help="where a decay below 1 leads to")
+    add("--clip", type=positive_float, default=CLIP, help="gradients are cut to between plus and minus this")
+    add("--seed", type=non_negative_int, default=1, help="of the first weights, the choice of sequences and the noise")
+    add("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: faster where the CPU has it")
+    add("--log", default="tb", metavar="FOLDER", help="folder for TensorBoard")
+    add("--restart", action="store_true", help="start over instead of going on with the last checkpoint")
+
+
+def train_rnn(options, task):
+    """Train M as `options` (of `add_options`) say.
+
+    Writes its weights and, beside them, its losses, initial_z.json (where dreams start) and rnn.json, which says by
+    fingerprints which M this is and which V it goes with.
+    """
+    from worldmodels.episodes import hold_out
+    from worldmodels.files import make_folder, save_json
+    from worldmodels.series import Series
+
+    series = Series(options.data)
+    training, held_out = hold_out(usable_episodes(series, options, task))
+    folder = make_folder(Path(options.out).parent)
+
+    import keras
+
+    from worldmodels.rnn import MDNRNN
+    from worldmodels.training import train
+    from worldmodels.weights import fingerprint
+
+    keras.utils.set_random_seed(options.seed)
+    dtype = "mixed_bfloat16" if options.precision == "bfloat16" else None
+    rnn = MDNRNN(task.z_size, task.action_size, task.hidden_size, done=task.end_logit, dtype=dtype)
+    rnn.compile(keras.optimizers.Adam(learning_rate(options), clipvalue=options.clip))
+    measuring = Sequences(series, held_out or training, options.batch_size, options.sequence, seed=0)
+    losses = train(
+        rnn,
+        Sequences(series, training, options.batch_size, options.sequence, options.seed),
+        [next(measuring) for _ in range(HELD_OUT_BATCHES)],
+        options.out,
+        options.steps,
+        settings={"V": series.vae}
+        | {name: getattr(options, name) for name in ("batch_size", "sequence", "seed", "precision")},
+        tensorboard=options.log,
+        restart=options.restart,
+    )
+    save_json(folder / "initial_z.json", initial_z(series))
+    save_json(folder / "rnn.json", {"rnn": fingerprint(rnn), "vae": series.vae, "steps": options.steps})
+    if losses:
+        where = f"{len(held_out):,} held-out episodes" if held_out else "the only episode, which it was trained on"
+        nats = losses["held_out_z" if rnn.done else "held_out_loss"]
+        print(f"{options.out}: {nats:.4f} nats a dimension on {where}")
+
+
+def usable_episodes(series, options, task):
+    """The numbers of the episodes that are long enough; UserError if there is none, or if they are of another task."""
+    sizes = series.mu.shape[1], series.action.shape[1]
+    if sizes != (task.z_size, task.action_size):
+        raise UserError(
+            f"{options.data} has {sizes[0]} numbers in z and {sizes[1]} in an action, but {task.name} has "
+            f"{task.z_size} and {task.action_size}: name the series of {task.name} with --data"
+        )
+    if series.vae is None:
+        raise UserError(f"{options.data} does not say which V made it: run series.py again")
+    usable = np.flatnonzero(series.lengths > options.sequence).tolist()  # a sequence also needs the frame after it
+    if not usable:
+        raise UserError(
+            f"no episode of {options.data} has more than {options.sequence} frames (the longest has "
+            f"{max(series.lengths, default=0)}): choose a smaller --sequence"
+        )
+    if left_out := len(series) - len(usable):
+        print(
+            f"{left_out:,} of {len(series):,} episodes are left out: they have no more than {options.sequence} frames"
+        )
+    return usable
+
+
+def learning_rate(options):
+    """For Adam: a number, or min + (max - min) * decay^step (2018 code)."""
+    import keras
+
+    if options.decay == 1:
+        return options.learning_rate
+
+    class Decay(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            low, high = options.min_learning_rate, options.learning_rate
+            return low + (high - low) * options.decay ** keras.ops.cast(step, "float32")
+
+    return Decay()
+
+
+def initial_z(series):
+    """[mus, logvars] of the first frame of up to 1,000 episodes, times 10,000 and rounded: where dreams start."""
+    rows = series.starts[:STARTS]
+    return [
+        np.round(array[rows].astype(np.float64) * 10000).astype(int).tolist() for array in (series.mu, series.logvar)
+    ]
+
+
+class Sequences:
+    """Batches of sequences of episodes, with z drawn afresh from N(mu, sigma^2) each time (paper, A.2).
+
+    Each starts at a random frame of a random episode, and M from zero. A function of seed and number of the batch.
+    """
+
+    def __init__(self, series, episodes, batch_size, length, seed):
+        self.series, self.episodes, self.length, self.seed = series, np.array(episodes), length, seed
+        self.batch_size = batch_size
+        self.batch = 0
+
+    def __next__(self):
+        """A dict of x (B, T, Z + A) and z_next (B, T, Z), float32: the same sampled sequence, shifted by one."""
+        rng = np.random.default_rng((self.seed, self.batch))
+        self.batch += 1
+        chosen = rng.choice(self.episodes, self.batch_size, replace=self.batch_size > len(self.episodes))
+        first = self.series.starts[chosen] + rng.integers(0, self.series.lengths[chosen] - self.length)
+        frames = first[:, None] + np.arange(self.length + 1)  # (B, T + 1)
+        arrays = (self.series.mu, self.series.logvar, self.series.action)
+        mu, logvar, action = (array[frames].astype(np.float32) for array in arrays)
+        z = mu + np.exp(logvar / 2) * rng.standard_normal(mu.shape, np.float32)  # (B, T + 1, Z)
+        return {"x": np.concatenate([z[:, :-1], action[:, :-1]], axis=-1), "z_next": z[:, 1:]}
+
+    @property
+    def state(self):
+        return {"batch": self.batch}
+
+    def restore(self, state):
+        self.batch = state["batch"]
+        return True
