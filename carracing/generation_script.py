@@ -119,7 +119,7 @@ def identity(args, facts):
 
 
 def open_folder(args, facts):
-    """Write the folder's manifest, or check that what is there was made in the same way. Returns the manifest's path."""
+    """Write the folder's manifest, or check that what is there was made in the same way. Returns its path."""
     manifest = Path(args.out) / "manifest.json"
     made_with = identity(args, facts)
     if manifest.exists():

@@ -173,14 +173,14 @@ def test_cap_time_caps_training_at_twice_the_last_mean_length(tmp_path):
 
 def test_init_starts_the_distribution_at_a_best_json(tmp_path):
     (tmp_path / "best.json").write_text(json.dumps([[0.5] * NUM_PARAMS, 1.0]))
-    start = evolution.load_start(tmp_path / "best.json", NUM_PARAMS)
+    start = evolution.load_parameters(tmp_path / "best.json", NUM_PARAMS)[0]
     queue = evolve(tmp_path / "log", start=start)
     candidates = np.array([job.params for job in queue.rounds[0][0]])
     assert abs(candidates.mean() - 0.5) < 0.1
     for damaged in ("[[1, 2], 3]", '{"a": 1}', '[["x"], 1]', "[[1,", "[]"):
         (tmp_path / "best.json").write_text(damaged)
         with pytest.raises(UserError):
-            evolution.load_start(tmp_path / "best.json", NUM_PARAMS)
+            evolution.load_parameters(tmp_path / "best.json", NUM_PARAMS)
 
 
 def test_essential_options_may_not_change_and_the_others_may(tmp_path):

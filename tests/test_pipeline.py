@@ -205,3 +205,20 @@ def test_ctrl_c_is_one_line_and_exit_code_130(tmp_path):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in out + err and "interrupted: run the same command again" in err
+
+
+def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_file(folder):
+    """A limit on the size of files stands in for the full disk: the write fails in the middle in the same way."""
+    limited = f"ulimit -f 300; exec {sys.executable} {CARRACING / 'extract.py'} --episodes 2 --workers 1 --out full"
+    process = subprocess.run(
+        ["bash", "-c", limited], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
+    )
+    assert process.returncode == 2
+    errors = [line for line in process.stderr.splitlines() if "error:" in line]
+    assert len(errors) == 1 and "cannot write full/0.npz" in errors[0] and "Traceback" not in process.stderr
+    assert not list((folder / "full").iterdir())
+
+
+@pytest.mark.parametrize("script", ["vae_train.py", "series.py", "rnn_train.py", "train.py"])
+def test_a_step_whose_input_is_missing_names_the_step_before(tmp_path, script):
+    assert "first" in error_of(tmp_path, script)

@@ -2,6 +2,11 @@
 
 import itertools
 
+import numpy as np
+
+from worldmodels import files
+from worldmodels.cli import UserError
+
 KINDS = ("z", "z_hidden", "z_h", "z_c", "z_c_h")
 HIDDEN_UNITS = 40  # of z_hidden (paper, table 1: "V model only with a hidden layer")
 
@@ -51,3 +56,29 @@ class Controller:
             start += inputs * outputs
             x = ops.tanh(ops.squeeze(ops.matmul(x[:, None, :], matrix), 1) + bias)  # (B, O)
         return x
+
+
+def save_parameters(path, params, score):
+    """Write C's flat parameters (P,) and its mean score in the layout of 2018: [parameters, score]."""
+    files.save_json(path, [np.asarray(params, np.float64).tolist(), float(score)])
+
+
+def load_parameters(path, num_params):
+    """Read C's flat parameters, (num_params,) float64, and its score, None where the file holds only [parameters].
+
+    UserError if the file is missing, damaged, or holds the parameters of another controller.
+    """
+    data = files.load_json(path, "the controller")
+    try:
+        params = np.array(data[0], np.float64)
+        score = float(data[1]) if len(data) > 1 else None
+    except (TypeError, ValueError, IndexError, KeyError):
+        raise UserError(f"{path} is no controller: it should hold [parameters, score]") from None
+    if params.shape != (num_params,):
+        raise UserError(
+            f"{path} has {params.size} parameters where {num_params} are needed: it is of another task or another kind "
+            "of controller"
+        )
+    if not np.isfinite(params).all():
+        raise UserError(f"{path} holds parameters that are not finite: restore it or make it again")
+    return params, score

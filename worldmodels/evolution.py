@@ -15,9 +15,10 @@ from tqdm import tqdm
 
 from worldmodels import mpi, mpirun, seeds
 from worldmodels.cli import UserError
+from worldmodels.controller import load_parameters
 from worldmodels.evolution_log import Log, State
 from worldmodels.evolution_options import ESSENTIAL, OPTIMIZERS, episodes_at, run_facts
-from worldmodels.files import load_json, make_folder
+from worldmodels.files import make_folder
 from worldmodels.rollout import Job, run_episodes
 
 WEIGHT_DECAY = 0.01  # times mean(w^2), off the fitness (the 2018 code added it, and so rewarded large weights)
@@ -43,21 +44,10 @@ def evolve(options, name, num_params, make_player, essential=()):
         facts: goes into run.json, and may not change while the run goes on: fingerprints of V and M.
     essential: names of the task's own options that may not change from one start to the next.
     """
-    start = np.zeros(num_params) if options.init is None else load_start(options.init, num_params)
+    start = np.zeros(num_params) if options.init is None else load_parameters(options.init, num_params)[0]
     make_folder(options.log)
     mpirun.start(options.num_worker)
     mpi.main(lambda queue: lead(queue, options, name, start, (*ESSENTIAL, *essential)), make_player)
-
-
-def load_start(path, num_params):
-    """The parameters of a best.json ([parameters, score]) or of a <name>.json ([parameters]), float64 (num_params,)."""
-    try:
-        start = np.array(load_json(path, "the controller to start from")[0], np.float64)
-    except (ValueError, TypeError, KeyError, IndexError):
-        raise UserError(f"{path} holds no parameters: it should be a list, [parameters, score]") from None
-    if start.shape != (num_params,) or not np.isfinite(start).all():
-        raise UserError(f"{path} holds parameters of shape {start.shape}, this controller has ({num_params},)")
-    return start
 
 
 class Normal:

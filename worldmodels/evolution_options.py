@@ -2,8 +2,8 @@
 
 import argparse
 
+from worldmodels import provenance
 from worldmodels.cli import non_negative_int, positive_float, positive_int
-from worldmodels.provenance import machine, versions
 from worldmodels.threads import available_cores
 
 OPTIMIZERS = {"cma": False, "sep_cma": True}  # is the covariance matrix diagonal
@@ -78,9 +78,9 @@ def run_facts(options, num_params, workers):
     return {
         "controller": options.controller,
         "num_params": num_params,
-        "seed": options.seed,
         "options": vars(options),
         "workers": workers,
-        "versions": versions(),
-        "machine": machine(),
+        "command": provenance.command(),
+        "machine": provenance.machine(),
+        "versions": provenance.versions(),
     }

@@ -3,7 +3,7 @@
 V and M: a list of arrays, every number times 10,000 and rounded to an integer. V's are in the order of its layers, each
 kernel then bias; transposed convolutions are (height, width, out, in). M's are the head's kernel and bias and then the
 LSTM's, or the other way round for an M with an end logit: so the two tasks were published.
-C: [parameters, score], as it is.
+C: [parameters, score], as our own files: worldmodels.controller reads and writes it.
 VAE, MDNRNN and Controller hold their weights in the published shapes, so nothing is transposed here.
 """
 
@@ -55,26 +55,3 @@ def load_json(model, path):
         raise UserError(f"{path} holds numbers that are not finite: restore it or make it again")
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
-
-
-def save_controller_json(path, parameters, score):
-    """Write C: its flat parameters (P,) and its mean score."""
-    files.save_json(path, [np.asarray(parameters, np.float64).tolist(), float(score)])
-
-
-def load_controller_json(controller, path):
-    """Read C for a Controller: its parameters (P,) float32, and its score or None. UserError if it does not fit."""
-    data = files.load_json(path, "the controller")
-    try:
-        parameters = np.asarray(data[0], np.float32)
-        score = float(data[1]) if len(data) > 1 else None
-    except (TypeError, ValueError, IndexError, KeyError):
-        raise UserError(f"{path} is no controller: it should hold [parameters, score]") from None
-    if parameters.shape != (controller.num_params,):
-        raise UserError(
-            f"{path} has {parameters.size} parameters, but a {controller.kind} controller of this task has "
-            f"{controller.num_params}: it is of another task or kind"
-        )
-    if not np.isfinite(parameters).all():
-        raise UserError(f"{path} holds parameters that are not finite: restore it or make it again")
-    return parameters, score

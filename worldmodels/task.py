@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from worldmodels.cli import UserError
-from worldmodels.controller import Controller
+from worldmodels.controller import Controller, load_parameters
 from worldmodels.files import load_json
 
 
@@ -52,8 +52,10 @@ def load_world_model(task, folder, precision="float32"):
     vae, rnn = build_vae(task, precision), build_rnn(task)
     load_weights(vae, Path(folder) / "vae.weights.h5", "V")
     load_weights(rnn, Path(folder) / "rnn.weights.h5", "M")
-    trained_with = load_json(Path(folder) / "rnn.json", "the note on which V the M was trained with").get("vae")
-    if trained_with != fingerprint(vae):
+    note = load_json(Path(folder) / "rnn.json", "the note on which V the M was trained with")
+    if note.get("rnn") != fingerprint(rnn):
+        raise UserError(f"rnn.json in {folder} is not of the M beside it: restore them, or run rnn_train.py again")
+    if note.get("vae") != fingerprint(vae):
         raise UserError(
             f"M in {folder} was trained with another V than the one beside it: run series.py and rnn_train.py again"
         )
@@ -63,22 +65,11 @@ def load_world_model(task, folder, precision="float32"):
 def load_controller(task, path):
     """A `.best.json`, or the mean of a run -> (Controller, parameters (P,) float32, run: its .run.json or {})."""
     path = Path(path)
-    data = load_json(path, "the controller")
-    try:
-        params = np.array(data[0], np.float32)
-        if params.ndim != 1 or not np.isfinite(params).all():
-            raise ValueError
-    except (ValueError, TypeError, IndexError, KeyError):
-        raise UserError(f"{path} is no controller: it should hold [parameters, score]") from None
     run_path = path.with_name(path.name.removesuffix(".json").removesuffix(".best") + ".run.json")
     run = load_json(run_path, "the facts of the run") if run_path.exists() else {}
     controller = controller_of(task, run.get("controller"))
-    if len(params) != controller.num_params:
-        raise UserError(
-            f"{path} has {len(params)} parameters, but a {controller.kind} controller of {task.name} has "
-            f"{controller.num_params}: it is of another task or kind"
-        )
-    return controller, params, run
+    params, _ = load_parameters(path, controller.num_params)
+    return controller, params.astype(np.float32), run
 
 
 def find_world_model(task, run, weights=None, precision="float32"):
