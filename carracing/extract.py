@@ -6,6 +6,7 @@ float16, the action taken on seeing that obs: all that V and M learn from.
 
 import functools
 import os
+import time
 
 import numpy as np
 from tqdm import tqdm
@@ -93,16 +94,16 @@ def main():
     missing = [seed for seed in seeds if not os.path.exists(os.path.join(args.out, f"{seed}.npz"))]
     if len(missing) < len(seeds):
         print(f"{len(seeds) - len(missing)} of {len(seeds)} episodes are in {args.out} already")
-    covered = []
+    covered, start = [], time.monotonic()
     with tqdm(total=len(seeds), initial=len(seeds) - len(missing), unit="episode") as progress:
         for coverage in run_in_processes(functools.partial(play, args), missing, min(args.workers, len(missing))):
             covered.append((coverage[:, 0].mean(), *np.percentile(coverage[:, 0], [10, 90]), *coverage[:, 1:].mean(0)))
             progress.update()
     if covered:
-        report_coverage(args, covered)
+        report_coverage(args, covered, time.monotonic() - start)
 
 
-def report_coverage(args, covered):
+def report_coverage(args, covered, seconds):
     """Print what the episodes played now show, and keep it in coverage.json. covered: a row an episode."""
     names = ("speed", "speed_10_percent", "speed_90_percent", "share_off_the_road", "turn_rate")
     mean = dict(zip(names, np.mean(covered, 0).tolist(), strict=True))
@@ -114,7 +115,8 @@ def report_coverage(args, covered):
         f"off the road in {mean['share_off_the_road']:.0%} of the frames; turning at {mean['turn_rate']:.2f} radians/s"
     )
     origin = {"command": command(), "machine": machine(), "versions": versions()}
-    save_json(os.path.join(args.out, "coverage.json"), {**origin, "episodes": len(covered), "mean": mean}, indent=1)
+    played = {"episodes": len(covered), "wall_seconds": round(seconds, 1), "mean": mean}
+    save_json(os.path.join(args.out, "coverage.json"), origin | played, indent=1)
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ def test_the_agent_acts_on_z_and_the_state_before_it(parts):
     vae, rnn, _ = parts
     job = Job(5, np.random.default_rng(5).normal(0, 0.3, 867).astype(np.float32), 5)
     frames = drive(parts, 1, [job])[5].frames
-    noise = np.random.default_rng(job.seed).standard_normal((STEPS, 32), dtype=np.float32)
+    noise = np.random.default_rng([job.seed, 1]).standard_normal((STEPS, 32), dtype=np.float32)
     bias, matrix = job.params[:3], job.params[3:].reshape(288, 3)
     h = c = np.zeros((1, 256), np.float32)
     for t in range(3):

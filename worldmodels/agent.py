@@ -37,7 +37,7 @@ class Agent:
         self.params[slot] = job.params
         self.h[slot] = self.c[slot] = 0
         self.frame[slot] = 0
-        np.random.default_rng(job.seed).standard_normal(dtype=np.float32, out=self.noise[slot])
+        job.rng().standard_normal(dtype=np.float32, out=self.noise[slot])
 
     def act(self, slots, observations):
         """slots: (n,) int, observations: (n, 64, 64, 3) uint8 -> actions (n, A) float32."""

@@ -19,7 +19,7 @@ class BrownianPolicy:
         self.rngs = [None] * slots
 
     def start(self, slot, job):
-        rng = self.rngs[slot] = np.random.default_rng(job.seed)
+        rng = self.rngs[slot] = job.rng()
         self.position[slot] = rng.uniform(-1, 1, self.position.shape[1])
         self.width[slot] = rng.uniform(0, 1, self.width.shape[1])
         self.pace[slot] = np.exp(rng.uniform(np.log(0.02), np.log(0.5)))  # standard deviation of one step
@@ -45,7 +45,7 @@ class RandomAgents:
         self.agents = [make_agent() for _ in range(slots)]
 
     def start(self, slot, job):
-        agent, rng = self.agents[slot], np.random.default_rng(job.seed)
+        agent, rng = self.agents[slot], job.rng()
         scale = rng.uniform(0, 0.01)
         for part in (agent.graph.vae.encoder, agent.graph.rnn):
             for weights in part.trainable_variables:

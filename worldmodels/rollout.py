@@ -21,6 +21,10 @@ class Job(NamedTuple):
     params: np.ndarray | None = None
     tag: Any = None
 
+    def rng(self):
+        """The generator for the agent's share of the randomness; the environment draws its own from the seed."""
+        return np.random.default_rng([self.seed, 1])
+
 
 class Frames(NamedTuple):
     """All that happened in one episode of T steps. observations[t+1] follows actions[t]."""
