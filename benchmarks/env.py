@@ -2,62 +2,73 @@
 
     python benchmarks/env.py
 
-A driving agent: gas, gentle turns, episodes of 1,000 frames, resets included. The contestants take turns, a piece of an
-episode at a time, so that whatever else the machine does slows all of them alike; look at the ratios.
+The actions are those of the shipped agent, so that the road is in the picture as it is when somebody drives; episodes
+of 1,000 frames, resets included. The contestants take turns, a piece of an episode at a time, so that whatever else the
+machine does slows all of them alike; look at the ratios.
 """
 
-import json
+import itertools
 import time
 from pathlib import Path
 
-import numpy as np
-
 from worldmodels.cli import Parser, non_negative_int, positive_int, run
+from worldmodels.files import save_json
 from worldmodels.provenance import command, machine, versions
-from worldmodels.threads import limit_threads
+from worldmodels.threads import limit_threads, quiet_stderr
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_env.json"
-EPISODE = 1000
+EPISODE, EPISODES = 1000, 8
 OURS, STOCK = "this renderer", "stock gymnasium"
 
 
-def action(t):
-    """Weaves along at a moderate speed."""
-    return np.array([0.3 * np.sin(t / 25), 0.25, 0.1 * (t % 40 > 35)], np.float32)
+def driven(seeds):
+    """{seed: actions (T, 3) float32} of the shipped agent on these tracks."""
+    with quiet_stderr():
+        from carracing.generation_script import SHIPPED
+        from carracing.task import CARRACING
+        from worldmodels.rollout import Job, run_episodes
+        from worldmodels.task import load_agent
+
+        agent, params, _ = load_agent(CARRACING, SHIPPED, len(seeds))
+    envs = [CARRACING.make_env() for _ in seeds]
+    jobs = [Job(seed, params) for seed in seeds]
+    return {e.job.seed: e.frames.actions for e in run_episodes(envs, agent, jobs, EPISODE, record=True)}
 
 
 class Contestant:
-    """An environment, and the time that its steps and resets took."""
+    """An environment that replays the actions of several episodes over and over, and the time that this took."""
 
-    def __init__(self, reset, step, seed):
-        self.reset, self.step, self.seed = reset, step, seed
-        self.t, self.steps, self.seconds = EPISODE, 0, 0.0
+    def __init__(self, reset, step, episodes):
+        self.reset, self.step, self.seconds, self.steps = reset, step, 0.0, 0
+        self.script = self._script(episodes)
+
+    def _script(self, episodes):
+        """Yields None at every step, having taken it."""
+        for seed, actions in itertools.cycle(episodes.items()):
+            self.reset(seed)
+            for action in actions:
+                yield self.step(action)
 
     def play(self, steps):
-        actions = [action(self.t + i) for i in range(steps)]
         start = time.perf_counter()
-        for each in actions:
-            if self.t >= EPISODE:
-                self.reset(self.seed)
-                self.seed += 1
-                self.t = 0
-            self.t = EPISODE if self.step(each) else self.t + 1
+        for _ in itertools.islice(self.script, steps):
+            pass
         self.seconds += time.perf_counter() - start
         self.steps += steps
 
 
-def gymnasium_contestant(env, seed):
-    return Contestant(lambda seed: env.reset(seed=seed), lambda a: env.step(a)[2], seed)
+def gymnasium_contestant(env, episodes):
+    return Contestant(lambda seed: env.reset(seed=seed), env.step, episodes)
 
 
-def envpool_contestant(seed):
-    """EnvPool's CarRacing, a batch of one; None where EnvPool is not installed."""
+def envpool_contestant(episodes):
+    """EnvPool's CarRacing, a batch of one, on tracks of its own; None where EnvPool is not installed."""
     try:
         import envpool
     except ImportError:
         return None
-    env = envpool.make_gymnasium("CarRacing-v3", num_envs=1, num_threads=1, seed=seed, max_episode_steps=EPISODE)
-    return Contestant(lambda seed: env.reset(), lambda a: bool(env.step(a[None])[2][0]), seed)
+    env = envpool.make_gymnasium("CarRacing-v3", num_envs=1, num_threads=1, max_episode_steps=EPISODE)
+    return Contestant(lambda seed: env.reset(), lambda action: env.step(action[None]), episodes)
 
 
 def main():
@@ -65,18 +76,19 @@ def main():
     parser.add_argument(
         "--steps", type=positive_int, default=3000, help="steps of stock gymnasium; the others take more"
     )
-    parser.add_argument("--seed", type=non_negative_int, default=0, help="of the first track")
+    parser.add_argument("--seed", type=non_negative_int, default=0, help="of the first of the tracks")
     args = parser.parse_args()
     limit_threads()
     from gymnasium.envs.box2d.car_racing import CarRacing as StockCarRacing
 
     from carracing.env import CarRacing
 
+    episodes = driven(range(args.seed, args.seed + EPISODES))
     contestants = {
-        OURS: (gymnasium_contestant(CarRacing(), args.seed), 20),
-        STOCK: (gymnasium_contestant(StockCarRacing(), args.seed), 1),
+        OURS: (gymnasium_contestant(CarRacing(), episodes), 20),
+        STOCK: (gymnasium_contestant(StockCarRacing(), episodes), 1),
     }
-    if envpool := envpool_contestant(args.seed):
+    if envpool := envpool_contestant(episodes):
         contestants["EnvPool"] = (envpool, 5)
     for contestant, _ in contestants.values():
         contestant.play(50)  # compile, open fonts
@@ -88,7 +100,7 @@ def main():
     for name, speed in speeds.items():
         print(f"{name:16} {speed:8.0f} steps/s {speed / speeds[STOCK]:8.1f} x stock")
     data = {"command": command(), "machine": machine(), "versions": versions(), "steps_per_second": speeds}
-    RESULT.write_text(json.dumps(data, indent=1))
+    save_json(RESULT, data, indent=1)
 
 
 if __name__ == "__main__":

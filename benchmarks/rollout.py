@@ -17,19 +17,21 @@ from worldmodels.provenance import command, machine, versions
 from worldmodels.threads import limit_threads, quiet_stderr
 
 ROOT = Path(__file__).resolve().parents[1]
+EPISODES_PER_SLOT = 3
 
 
 class Stopwatch:
     """Wraps a method of an object and adds up the time it takes."""
 
     def __init__(self, owner, name):
-        self.seconds, self.method = 0.0, getattr(owner, name)
+        self.seconds, self.calls, self.method = 0.0, 0, getattr(owner, name)
         setattr(owner, name, self)
 
     def __call__(self, *args, **kwargs):
         start = time.perf_counter()
         result = self.method(*args, **kwargs)
         self.seconds += time.perf_counter() - start
+        self.calls += 1
         return result
 
 
@@ -62,10 +64,10 @@ def measure_loop(envs, agent, params, max_steps, v_speed):
     resets, steps = ([Stopwatch(env, name) for env in envs] for name in ("reset", "step"))
     acts = Stopwatch(agent, "act")
     start = time.perf_counter()
-    jobs = (Job(seed, params) for seed in range(len(envs)))
+    jobs = [Job(seed, params) for seed in range(EPISODES_PER_SLOT * len(envs))]
     frames = sum(episode.steps for episode in run_episodes(envs, agent, jobs, max_steps))
     seconds = time.perf_counter() - start
-    v = frames / v_speed
+    v = acts.calls * len(envs) / v_speed  # V works on idle slots' rows too
     parts = {
         "environment steps": sum(watch.seconds for watch in steps),
         "environment resets": sum(watch.seconds for watch in resets),
@@ -81,7 +83,7 @@ def main():
     parser.add_argument("--slots", type=positive_int, default=16, help="environments in lockstep")
     parser.add_argument("--steps", type=positive_int, default=1000, help="steps of each environment")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="V's arithmetic")
-    parser.add_argument("--controller", default=ROOT / "carracing/log/carracing.cma.16.64.best.json", help="C")
+    parser.add_argument("--controller", default=ROOT / "carracing/pretrained/carracing.cma.16.64.best.json", help="C")
     args = parser.parse_args()
     limit_threads()
     with quiet_stderr():

@@ -20,6 +20,7 @@ from gymnasium.envs.box2d.car_dynamics import (
     Car,
 )
 from gymnasium.envs.box2d.car_dynamics import SIZE as CAR_SCALE
+from gymnasium.utils import EzPickle
 
 from carracing import car as car_physics
 from carracing import renderer
@@ -51,10 +52,10 @@ class CarRacing(car_racing.CarRacing):
 
     def __init__(self, render_mode=None, full_episode=False, respawn=0):
         super().__init__(render_mode=render_mode)
+        EzPickle.__init__(self, render_mode, full_episode, respawn)  # in place of stock's arguments: for copies
         self.observation_space = spaces.Box(0, 255, (renderer.SIZE, renderer.SIZE, 3), np.uint8)
         self.full_episode = full_episode
         self.respawn = respawn
-        self.steps_off_road = 0
         self._buffer = np.empty((renderer.ROWS, renderer.COLUMNS), np.uint32)
         self._colors = np.array([self.bg_color, self.grass_color])
 
@@ -62,6 +63,7 @@ class CarRacing(car_racing.CarRacing):
         """Stock's track, with its polygons and colours also in arrays for our renderer."""
         if not super()._create_track():
             return False
+        self.steps_off_road = 0
         self._polygons = np.array([vertices for vertices, _ in self.road_poly])  # (N, 4, 2) metres
         self._polygon_colors = np.array([color for _, color in self.road_poly], np.float64)  # (N, 3)
         tiles = iter(self.road)

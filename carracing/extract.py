@@ -11,13 +11,15 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels.cli import Parser, non_negative_int, positive_int, run
-from worldmodels.files import make_folder, save_json, save_npz
+from worldmodels.cli import Parser, UserError, non_negative_int, positive_int, run, seed
+from worldmodels.files import load_json, load_npz, make_folder, save_json, save_npz
 from worldmodels.provenance import command, machine, versions
 from worldmodels.threads import available_cores, limit_threads, quiet_stderr
 from worldmodels.workers import run_in_processes
 
 SLOTS = 16  # environments in lockstep in one process
+# What an episode covers, kept in its file: m/s (mean, 10th and 90th percentile), a share of the frames, radians/s.
+COVERAGE = ("speed", "speed_10_percent", "speed_90_percent", "share_off_the_road", "turn_rate")
 
 
 def options():
@@ -25,7 +27,7 @@ def options():
     parser.add_argument("--episodes", type=positive_int, default=10000, help="how many episodes (paper: 10,000)")
     parser.add_argument("--workers", type=positive_int, default=available_cores(), help="processes")
     parser.add_argument("--out", default="record", help="folder for the episodes")
-    parser.add_argument("--seed", type=non_negative_int, default=0, help="seed of the first episode; the others follow")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the first episode; the others follow")
     parser.add_argument(
         "--policy",
         choices=["brownian", "agent"],
@@ -41,7 +43,7 @@ def options():
     return parser.parse_args()
 
 
-def random_agents():
+def random_agents(slots):
     with quiet_stderr():
         from worldmodels.agent import Agent
     from carracing.task import CARRACING
@@ -52,12 +54,11 @@ def random_agents():
         vae, rnn, controller = build_vae(CARRACING), build_rnn(CARRACING), controller_of(CARRACING)
         return Agent(vae, rnn, controller, CARRACING.to_action, 1, CARRACING.max_steps)
 
-    return RandomAgents(make_agent, SLOTS)
+    return RandomAgents(make_agent, slots)
 
 
-def play(args, seeds):
-    """Play the seeds, write their files, and yield what each covered: (speed, off the road, turning) by frame, (1000,
-    3)."""
+def play(args, share, seeds):
+    """Play the seeds, write their files, and yield the coverage of each (see COVERAGE)."""
     limit_threads()
     from carracing.env import ACTION_SIZE, MAX_STEPS, CarRacing, to_action
     from worldmodels.policies import BrownianPolicy
@@ -67,46 +68,70 @@ def play(args, seeds):
         """Keeps what the car did: speed in m/s, whether it was off the road, turn rate in radians/s."""
 
         def reset(self, **kwargs):
-            self.coverage = []
+            self.survey = []
             return super().reset(**kwargs)
 
         def step(self, action):
             result = super().step(action)
             hull = self.car.hull
-            self.coverage.append((hull.linearVelocity.length, not self.on_road(), abs(hull.angularVelocity)))
-            result[-1]["coverage"] = self.coverage
+            self.survey.append((hull.linearVelocity.length, not self.on_road(), abs(hull.angularVelocity)))
+            result[-1]["survey"] = self.survey
             return result
 
-    envs = [Surveyed(full_episode=True, respawn=args.respawn) for _ in range(SLOTS)]
-    policy = random_agents() if args.policy == "agent" else BrownianPolicy(ACTION_SIZE, to_action, SLOTS)
+    envs = [Surveyed(full_episode=True, respawn=args.respawn) for _ in range(min(SLOTS, share))]
+    policy = random_agents(len(envs)) if args.policy == "agent" else BrownianPolicy(ACTION_SIZE, to_action, len(envs))
     jobs = (Job(seed) for seed in seeds)
     for episode in run_episodes(envs, policy, jobs, MAX_STEPS, record=True):
-        frames = episode.frames
-        arrays = {"obs": frames.observations[:-1], "action": frames.actions.astype(np.float16)}
-        save_npz(os.path.join(args.out, f"{episode.job.seed}.npz"), arrays, compress=1)
-        yield np.array(episode.info["coverage"][1:])
+        frames, survey = episode.frames, np.array(episode.info["survey"][1:])  # without the reset's own step
+        speed = survey[:, 0]
+        coverage = np.array([speed.mean(), *np.percentile(speed, [10, 90]), *survey[:, 1:].mean(0)])
+        arrays = {"obs": frames.observations[:-1], "action": frames.actions.astype(np.float16), "coverage": coverage}
+        save_npz(episode_path(args, episode.job.seed), arrays, compress=1)
+        yield coverage
+
+
+def episode_path(args, seed):
+    return os.path.join(args.out, f"{seed}.npz")
+
+
+def coverage_of(args, seed):
+    """The coverage of an episode that is there already, or None: it is missing, damaged, or of another program."""
+    try:
+        return load_npz(episode_path(args, seed), ["coverage"])[0]
+    except UserError:
+        return None
+
+
+def open_report(args):
+    """coverage.json of the folder, begun if there is none; UserError if its episodes were made in another way."""
+    path, made_with = os.path.join(args.out, "coverage.json"), {"policy": args.policy, "respawn": args.respawn}
+    if os.path.exists(path):
+        before = load_json(path, "what the episodes were made with", dict).get("made_with")
+        if before != made_with:
+            raise UserError(
+                f"the episodes in {args.out} were made with {before}, not {made_with}: choose another --out"
+            )
+    else:
+        save_json(path, {"made_with": made_with})
+    return path, made_with
 
 
 def main():
     args = options()
     make_folder(args.out)
+    path, made_with = open_report(args)
     seeds = range(args.seed, args.seed + args.episodes)
-    missing = [seed for seed in seeds if not os.path.exists(os.path.join(args.out, f"{seed}.npz"))]
-    if len(missing) < len(seeds):
-        print(f"{len(seeds) - len(missing)} of {len(seeds)} episodes are in {args.out} already")
-    covered, start = [], time.monotonic()
-    with tqdm(total=len(seeds), initial=len(seeds) - len(missing), unit="episode") as progress:
-        for coverage in run_in_processes(functools.partial(play, args), missing, min(args.workers, len(missing))):
-            covered.append((coverage[:, 0].mean(), *np.percentile(coverage[:, 0], [10, 90]), *coverage[:, 1:].mean(0)))
-            progress.update()
+    covered = {seed: coverage for seed in seeds if (coverage := coverage_of(args, seed)) is not None}
+    missing = [seed for seed in seeds if seed not in covered]
     if covered:
-        report_coverage(args, covered, time.monotonic() - start)
-
-
-def report_coverage(args, covered, seconds):
-    """Print what the episodes played now show, and keep it in coverage.json. covered: a row an episode."""
-    names = ("speed", "speed_10_percent", "speed_90_percent", "share_off_the_road", "turn_rate")
-    mean = dict(zip(names, np.mean(covered, 0).tolist(), strict=True))
+        print(f"{len(covered)} of {len(seeds)} episodes are in {args.out} already")
+    rows, start, workers = list(covered.values()), time.monotonic(), min(args.workers, len(missing))
+    work = functools.partial(play, args, -(-len(missing) // max(1, workers)))
+    with tqdm(total=len(seeds), initial=len(covered), unit="episode") as progress:
+        for coverage in run_in_processes(work, missing, workers):
+            rows.append(coverage)
+            progress.update()
+    mean = dict(zip(COVERAGE, np.mean(rows, 0).tolist(), strict=True))
     print(
         f"speed {mean['speed']:.0f} m/s (in an episode, 10 % of the frames are below {mean['speed_10_percent']:.0f} "
         f"and 10 % above {mean['speed_90_percent']:.0f})"
@@ -114,9 +139,9 @@ def report_coverage(args, covered, seconds):
     print(
         f"off the road in {mean['share_off_the_road']:.0%} of the frames; turning at {mean['turn_rate']:.2f} radians/s"
     )
+    played = {"episodes": len(seeds), "played_now": len(missing), "wall_seconds": round(time.monotonic() - start, 1)}
     origin = {"command": command(), "machine": machine(), "versions": versions()}
-    played = {"episodes": len(covered), "wall_seconds": round(seconds, 1), "mean": mean}
-    save_json(os.path.join(args.out, "coverage.json"), origin | played, indent=1)
+    save_json(path, {"made_with": made_with, **origin, **played, "mean": mean}, indent=1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Step 3: encode every frame of the random rollouts with V, for the training of M."""
 
-from worldmodels.cli import Parser, positive_int, run
+from worldmodels.cli import Parser, positive_int, run, seed
+from worldmodels.threads import quiet_stderr
 
 
 def main():
@@ -12,15 +13,19 @@ def main():
     parser.add_argument(
         "--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: faster where the CPU has it"
     )
+    parser.add_argument(
+        "--seed", type=seed, default=1, help="nothing here is random; taken so that every script can be called alike"
+    )
     options = parser.parse_args()
 
     from worldmodels.episodes import list_episodes
 
     files = list_episodes(options.data)
 
-    from worldmodels.series import write_series
-    from worldmodels.vae import VAE
-    from worldmodels.weights import load_weights
+    with quiet_stderr():
+        from worldmodels.series import write_series
+        from worldmodels.vae import VAE
+        from worldmodels.weights import load_weights
 
     vae = VAE(options.z_size, dtype="mixed_bfloat16" if options.precision == "bfloat16" else None)
     load_weights(vae, options.vae, "V")

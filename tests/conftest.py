@@ -15,17 +15,14 @@ limit_threads()  # before Keras is imported: tests share the cores with one anot
 def untrained(tmp_path_factory):
     """An untrained car agent on disk, as the numbered scripts leave one: .weights (V, M, initial_z) and .best (C)."""
     from carracing.task import CARRACING
-    from worldmodels.task import build_rnn, build_vae
-    from worldmodels.weights import fingerprint, save_weights
+    from worldmodels.task import build_rnn, build_vae, save_world_model
+    from worldmodels.weights import fingerprint
 
     folder = tmp_path_factory.mktemp("untrained")
     weights, log = folder / "weights", folder / "log"
-    weights.mkdir()
     log.mkdir()
     vae, rnn = build_vae(CARRACING), build_rnn(CARRACING)
-    save_weights(vae, weights / "vae.weights.h5")
-    save_weights(rnn, weights / "rnn.weights.h5")
-    (weights / "rnn.json").write_text(json.dumps({"vae": fingerprint(vae), "rnn": fingerprint(rnn)}))
+    save_world_model(weights, vae, rnn)
     rng = np.random.default_rng(0)
     starts = np.round(rng.normal(0, 10000, (2, 5, 32))).astype(int).tolist()
     (weights / "initial_z.json").write_text(json.dumps(starts))

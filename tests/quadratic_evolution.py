@@ -26,7 +26,7 @@ def make_player():
     rank = str(MPI.COMM_WORLD.rank)
     seconds = float(os.environ.get("PLAY_SECONDS", 0)) * (10 if os.environ.get("SLOW_RANK") == rank else 1)
 
-    def play(jobs, patience, cap):
+    def play(jobs, patience, cap, share):
         for job in jobs:
             time.sleep(seconds)
             if os.environ.get("FAIL_RANK") == rank:

@@ -154,6 +154,7 @@ def test_dream_needs_weights_and_a_temperature(tmp_path):
 
 
 DAMAGED_STARTS = ["[[[1, 2]], [[3", "[[[1, 2]]]", "[[[1]], [[2]]]", "[[], []]", "[[[1, 2]], [[3]]]", "{}"]
+DAMAGED_STARTS += ["[[[1, NaN]], [[1, 2]]]", f"[[[1, {10**400}]], [[1, 2]]]", "[[[1, 2]], [[1, Infinity]]]"]
 
 
 @pytest.mark.parametrize("content", DAMAGED_STARTS)

@@ -11,6 +11,7 @@ from quadratic_evolution import NUM_PARAMS, score
 
 from worldmodels import evolution, seeds
 from worldmodels.cli import Parser, UserError
+from worldmodels.controller import save_parameters
 from worldmodels.evolution_options import ESSENTIAL, add_options, episodes_at, log_name, schedule
 
 NAME = "quadratic.cma.2.6"
@@ -51,7 +52,11 @@ def options(folder, *words):
 
 def evolve(folder, *words, queue=None, start=None):
     queue = queue or LocalQueue()
-    evolution.lead(queue, options(folder, *words), NAME, np.zeros(NUM_PARAMS) if start is None else start)
+    if start is not None:
+        folder.mkdir(exist_ok=True)
+        save_parameters(folder / "start.json", start, 0)
+        words = (*words, "--init", str(folder / "start.json"))
+    evolution.lead(queue, options(folder, *words), NAME, NUM_PARAMS)
     return queue
 
 
@@ -104,14 +109,15 @@ def test_log_files_have_the_layout_of_2018(tmp_path):
     scores = [row[5] for row in evaluations]
     assert best[1] == max(scores) and len(best[0]) == NUM_PARAMS
     run = read(tmp_path, "run.json")
-    assert run["vae"] == "a fingerprint" and run["controller"] == "z" and run["options"]["popsize"] == 6
+    assert run["vae"] == "a fingerprint" and run["controller"] == "z"
+    assert [(s["generation"], s["options"]["popsize"]) for s in run["starts"]] == [(0, 6)]
 
 
 def test_the_best_is_the_mean_of_the_distribution_scored_on_held_out_seeds(tmp_path):
     queue = evolve(tmp_path, "--generations", "2", "--patience", "7")
     jobs, settings = queue.rounds[-1]
     assert [job.seed for job in jobs] == list(seeds.EVALUATION[:4])
-    assert settings == {"patience": 0, "cap": None}
+    assert settings == {"patience": 0, "cap": None, "share": 4}
     assert queue.rounds[0][1]["patience"] == 7
     assert np.array_equal(np.float32(read(tmp_path, "json")[0]), jobs[0].params)
     assert read(tmp_path, "best.json")[1] == np.mean([score(job.seed, job.params) for job in jobs])
@@ -172,15 +178,13 @@ def test_cap_time_caps_training_at_twice_the_last_mean_length(tmp_path):
 
 
 def test_init_starts_the_distribution_at_a_best_json(tmp_path):
-    (tmp_path / "best.json").write_text(json.dumps([[0.5] * NUM_PARAMS, 1.0]))
-    start = evolution.load_parameters(tmp_path / "best.json", NUM_PARAMS)[0]
-    queue = evolve(tmp_path / "log", start=start)
+    queue = evolve(tmp_path / "log", start=np.full(NUM_PARAMS, 0.5))
     candidates = np.array([job.params for job in queue.rounds[0][0]])
     assert abs(candidates.mean() - 0.5) < 0.1
     for damaged in ("[[1, 2], 3]", '{"a": 1}', '[["x"], 1]', "[[1,", "[]"):
         (tmp_path / "best.json").write_text(damaged)
         with pytest.raises(UserError):
-            evolution.load_parameters(tmp_path / "best.json", NUM_PARAMS)
+            evolve(tmp_path / "other", "--init", str(tmp_path / "best.json"))
 
 
 def test_essential_options_may_not_change_and_the_others_may(tmp_path):

@@ -170,6 +170,8 @@ def damaged(case, path):
         data = {"weights": 4}
     if case == "a number":
         data = 4
+    if case == "too large":
+        data[1][2] = 10**400
     if case == "not finite":
         data[1][2] = float("nan")
     path.write_text(json.dumps(data))
@@ -181,8 +183,9 @@ CASES = {
     "too short": "another task",
     "ragged": "no list of arrays",
     "words": "no list of arrays",
-    "no list": "no list of arrays",
-    "a number": "no list of arrays",
+    "no list": "does not hold the published M",
+    "a number": "does not hold the published M",
+    "too large": "no list of arrays",
     "not finite": "not finite",
 }
 
@@ -209,8 +212,10 @@ def test_a_missing_file_is_a_user_error(tmp_path):
     [
         ([[0.0] * 99, 1.0], "99 parameters"),
         ([], "no controller"),
-        ({}, "no controller"),
+        ({}, "does not hold the controller"),
         ([["a"], 1.0], "no controller"),
+        ([[10**400], 1.0], "no controller"),
+        ([[1.0], 10**400], "no controller"),
     ],
 )
 def test_a_controller_that_does_not_fit_is_a_user_error(data, words, tmp_path):

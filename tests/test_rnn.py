@@ -329,6 +329,9 @@ def test_the_script_writes_weights_and_what_goes_with_them_and_goes_on(series_fi
     code, out, err = train(series_file, steps=5)
     assert code == 0, err
     assert "going on at step 3" in out
+    code, out, err = train(series_file, steps=4)
+    assert code == 0 and "finished: 5 steps" in out and json.loads((folder / "rnn.json").read_text())["steps"] == 5
+    assert err == ""  # TensorFlow's greeting is kept back
     assert json.loads((folder / "rnn.json").read_text())["rnn"] != about["rnn"]
 
 

@@ -1,7 +1,9 @@
 """Episode files, the stream of frames, the training loop, and series.npz."""
 
 import argparse
+import contextlib
 import csv
+import json
 import os
 
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
@@ -13,7 +15,7 @@ import pytest
 from worldmodels import episodes, series, training
 from worldmodels.cli import UserError
 from worldmodels.episodes import FrameStream, hold_out, list_episodes, read_ahead, read_episode, some_frames
-from worldmodels.files import save_npz
+from worldmodels.files import load_json, load_npz, save_npz
 from worldmodels.series import Series, write_series
 from worldmodels.vae import VAE
 from worldmodels.vae_training import add_options, train_vae
@@ -85,6 +87,35 @@ def test_files_of_another_kind_say_what_is_wrong(tmp_path, arrays, words):
     save_npz(tmp_path / "0.npz", arrays)
     with pytest.raises(UserError, match=words):
         read_episode(tmp_path / "0.npz")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # numpy's, of a header that only looks old
+def test_a_wrong_byte_anywhere_in_an_npz_is_a_user_error_or_does_no_harm(tmp_path):
+    path = tmp_path / "0.npz"
+    save_npz(path, {"obs": np.zeros((1, 64, 64, 3), np.uint8), "action": np.ones((1, 3), np.float16)}, compress=1)
+    data = path.read_bytes()
+    found = []
+    for place in range(len(data)):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 255]) + data[place + 1 :])
+        for read in (read_episode, lambda path: load_npz(path, ("obs", "action"))):
+            with contextlib.suppress(UserError):
+                found.append(read(path))
+    assert 0 < len(found) < len(data)  # of 2 * len(data) readings
+
+
+def test_an_npy_under_the_name_of_an_npz_is_a_user_error(tmp_path):
+    np.save(tmp_path / "0.npy", np.zeros(3))
+    (tmp_path / "0.npy").rename(tmp_path / "0.npz")
+    for read in (read_episode, Series, lambda path: load_npz(path, ["obs"])):
+        with pytest.raises(UserError, match=r"0\.npz"):
+            read(tmp_path / "0.npz")
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"a": 1', "[1]", "7", "null"])
+def test_json_that_is_no_dict_is_a_user_error(content, tmp_path):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(UserError, match=r"a\.json"):
+        load_json(tmp_path / "a.json", "the note", dict)
 
 
 def test_read_ahead_yields_every_file_in_order(tmp_path):
@@ -266,9 +297,11 @@ def test_losses_after_the_last_checkpoint_are_not_logged_twice(tmp_path, monkeyp
 def test_a_finished_run_says_so_can_be_prolonged_and_started_over(tmp_path, capsys):
     out = tmp_path / "a.weights.h5"
     ten, _ = line_run(out)
-    out.unlink()
-    _, losses = line_run(out)
-    assert losses is None and out.exists() and "finished: 10 steps" in capsys.readouterr().out
+    for damage in (out.unlink, lambda: out.write_bytes(b"")):
+        damage()
+        _, losses = line_run(out)
+        assert losses is None and "finished: 10 steps" in capsys.readouterr().out
+        load_weights(Line(), out, "the line")
     longer, _ = line_run(out, steps=15)
     assert "going on at step 10" in capsys.readouterr().out
     whole, _ = line_run(tmp_path / "whole" / "a.weights.h5", steps=15)
@@ -327,7 +360,12 @@ def test_vae_training_end_to_end_writes_weights_losses_events_and_a_picture(tmp_
     assert "on 1 held-out episodes" in capsys.readouterr().out
     assert csv_steps(out.with_name("vae.losses.csv")) == [2]  # two episodes of 20 frames
     assert list((tmp_path / "tb" / "vae").glob("events*"))
-    assert out.with_name("vae_reconstructions.png").stat().st_size > 1000
+    picture = out.with_name("vae_reconstructions.png")
+    seen = picture.read_bytes()
+    assert len(seen) > 1000
+    picture.unlink()
+    train_vae(options)  # finished: the picture alone is made again, the same
+    assert picture.read_bytes() == seen
     load_weights(VAE(8), out, "V")
 
 
@@ -406,6 +444,51 @@ def test_killed_series_goes_on_and_encodes_nothing_twice(tmp_path, vae, monkeypa
     whole, resumed = Series(tmp_path / "whole.npz"), Series(tmp_path / "series.npz")
     np.testing.assert_array_equal(resumed.mu, whole.mu)
     np.testing.assert_array_equal(resumed.action, whole.action)
+
+
+@pytest.mark.parametrize("damage", ["a raw file cut short", "another precision", "no dict", "no number"])
+def test_a_partial_series_that_cannot_be_continued_is_started_over(tmp_path, vae, monkeypatch, capsys, damage):
+    files = make_record(tmp_path / "record", [4, 6])
+    write_series(vae, files, tmp_path / "whole.npz")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(series, "_pack", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        write_series(vae, files, tmp_path / "series.npz")
+    progress = tmp_path / "series.npz.part" / "progress.json"
+    about = json.loads(progress.read_text())
+    if damage == "a raw file cut short":
+        os.truncate(progress.with_name("mu"), 8)
+    if damage == "another precision":
+        about["made_from"]["precision"] = "bfloat16"
+    if damage == "no dict":
+        about = [about]
+    if damage == "no number":
+        about["done"] = "two"
+    progress.write_text(json.dumps(about))
+    write_series(vae, files, tmp_path / "series.npz")
+    assert "starting over" in capsys.readouterr().out
+    np.testing.assert_array_equal(Series(tmp_path / "series.npz").mu, Series(tmp_path / "whole.npz").mu)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"mu": np.zeros((5, 4), int)}, "not floating-point"),
+        ({"logvar": np.zeros((5, 3), np.float16)}, "do not go together"),
+        ({"length": np.array([2, 2])}, "do not go together"),
+        ({"length": np.array([6, -1])}, "no list of lengths"),
+        ({"length": np.array([2.5, 2.5])}, "no list of lengths"),
+        ({"length": np.array(5)}, "no list of lengths"),
+        ({"mu": np.float16(1)}, "damaged"),
+    ],
+)
+def test_arrays_that_are_no_series_are_a_user_error(tmp_path, change, words):
+    arrays = {"mu": np.zeros((5, 4), np.float16), "logvar": np.zeros((5, 4), np.float16)}
+    arrays |= {"action": np.zeros((5, 3), np.float16), "length": np.array([2, 3])}
+    np.savez(tmp_path / "series.npz", **arrays)
+    assert Series(tmp_path / "series.npz").lengths.tolist() == [2, 3]
+    np.savez(tmp_path / "series.npz", **arrays | change)
+    with pytest.raises(UserError, match=words):
+        Series(tmp_path / "series.npz")
 
 
 def test_series_is_made_again_only_when_v_or_the_episodes_change(tmp_path, vae, capsys):

@@ -1,6 +1,7 @@
 """V: its graph and losses against plain numpy, and its weight files."""
 
 import os
+import resource
 
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
@@ -146,6 +147,18 @@ def test_weight_files_hold_no_optimizer_state(vae, tmp_path):
     model.optimizer.build(model.trainable_variables)
     save_weights(model, tmp_path / "vae.weights.h5")
     assert (tmp_path / "vae.weights.h5").stat().st_size < 1.01 * 4 * vae.count_params()
+
+
+def test_weights_that_cannot_be_written_are_one_line_and_leave_the_old_file(tmp_path):
+    path, limits = tmp_path / "vae.weights.h5", resource.getrlimit(resource.RLIMIT_FSIZE)
+    path.write_bytes(b"old")
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+        with pytest.raises(UserError, match=r"cannot write .*vae\.weights\.h5: File too large$"):
+            save_weights(VAE(2), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [file.name for file in tmp_path.iterdir()] == ["vae.weights.h5"] and path.read_bytes() == b"old"
 
 
 def test_wrong_weight_files_are_one_line_and_leave_the_model_alone(vae, tmp_path):

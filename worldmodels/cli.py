@@ -40,6 +40,13 @@ positive_float = _number(float, 0, "a number above 0", strict=True)
 non_negative_float = _number(float, 0, "a number of at least 0")
 
 
+def seed(text):
+    """A seed: what gymnasium, Keras and numpy all take."""
+    if (value := non_negative_int(text)) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**32 - 1}")
+    return value
+
+
 def explain_os_error(error):
     """One line for an OSError: a full disk, a folder that cannot be written, and the like."""
     where = f" {error.filename}" if error.filename else ""
@@ -47,7 +54,8 @@ def explain_os_error(error):
         return f"the disk is full{where and ' at' + where}: free some space and run the same command again"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"no permission for{where}: choose another folder, or change its permissions"
-    return f"{error.strerror or error}{where and ':' + where}"
+    reason = error.strerror or " ".join(str(error).split())
+    return f"{reason}{where and ':' + where}"
 
 
 def run(main):
@@ -58,7 +66,7 @@ def run(main):
     except UserError as error:
         code, line = 2, f"error: {error}"
     except KeyboardInterrupt:
-        code, line = 130, "interrupted: run the same command again to go on"
+        code, line = 130, "interrupted: run the same command again"
     except BrokenPipeError:  # `| head` closed our output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

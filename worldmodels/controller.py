@@ -68,11 +68,11 @@ def load_parameters(path, num_params):
 
     UserError if the file is missing, damaged, or holds the parameters of another controller.
     """
-    data = files.load_json(path, "the controller")
+    data = files.load_json(path, "the controller", list)
     try:
         params = np.array(data[0], np.float64)
         score = float(data[1]) if len(data) > 1 else None
-    except (TypeError, ValueError, IndexError, KeyError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         raise UserError(f"{path} is no controller: it should hold [parameters, score]") from None
     if params.shape != (num_params,):
         raise UserError(

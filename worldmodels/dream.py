@@ -36,13 +36,15 @@ class World(NamedTuple):
 def load_starts(folder, z_size):
     """mu and logvar, each (N, Z) float32, of a folder's initial_z.json, which holds them times 10,000 and rounded."""
     path = Path(folder) / "initial_z.json"
-    data = load_json(path, "where dreams start")
+    data = load_json(path, "where dreams start", list)
     try:
         mu, logvar = (np.array(rows, np.float32) / 10000 for rows in data)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         mu = logvar = np.zeros(0, np.float32)
     if mu.shape != logvar.shape or mu.ndim != 2 or len(mu) == 0 or mu.shape[1] != z_size:
         raise UserError(f"{path} does not hold two lists of z with {z_size} numbers each: run rnn_train.py again")
+    if not (np.isfinite(mu).all() and np.isfinite(logvar).all()):
+        raise UserError(f"{path} holds numbers that are not finite: run rnn_train.py again")
     return mu, logvar
 
 

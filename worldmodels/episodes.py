@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from worldmodels.cli import UserError
-from worldmodels.files import load_npz
+from worldmodels.files import DAMAGED, load_npz
 
 FRAME = (64, 64, 3)
 FRAME_BYTES = 64 * 64 * 3
@@ -40,7 +40,7 @@ def read_episode(path):
     length, _ = inspect_episode(path)
     try:
         obs, action = load_npz(path, ("obs", "action"))
-    except (UserError, zlib.error, NotImplementedError):
+    except UserError:
         raise _damaged(path) from None
     if action.ndim != 2 or len(action) != length:
         raise UserError(f"{path}: 'action' {action.shape} does not go with 'obs' {obs.shape}; {_AGAIN}")
@@ -62,7 +62,7 @@ def inspect_episode(path):
                 version = np.lib.format.read_magic(member)
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shape, _, dtype = read(member)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, KeyError):
+    except DAMAGED:
         raise _damaged(path) from None
     if len(shape) != 4 or shape[1:] != FRAME or shape[0] < 1 or dtype != np.uint8:
         raise UserError(f"{path}: 'obs' is {dtype} {shape}, not uint8 (T, 64, 64, 3): it is no episode; {_AGAIN}")
@@ -137,9 +137,6 @@ class FrameStream:
             return False
         self.epoch, self.chunk, self.batch = state["epoch"], state["chunk"], state["batch"]
         return True
-
-    def close(self):
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _plan(self, epoch):
         """The chunks of an epoch, each a list of file numbers."""

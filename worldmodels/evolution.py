@@ -18,7 +18,6 @@ from worldmodels.cli import UserError
 from worldmodels.controller import load_parameters
 from worldmodels.evolution_log import Log, State
 from worldmodels.evolution_options import ESSENTIAL, OPTIMIZERS, episodes_at, run_facts
-from worldmodels.files import make_folder
 from worldmodels.rollout import Job, run_episodes
 
 WEIGHT_DECAY = 0.01  # times mean(w^2), off the fitness (the 2018 code added it, and so rewarded large weights)
@@ -27,8 +26,8 @@ WEIGHT_DECAY = 0.01  # times mean(w^2), off the fitness (the 2018 code added it,
 def episode_player(envs, agent, max_steps):
     """The `play` of a task that runs through the rollout loop: see evolve()."""
 
-    def play(jobs, patience, cap):
-        for episode in run_episodes(envs, agent, jobs, min(cap or max_steps, max_steps), patience):
+    def play(jobs, patience, cap, share):
+        for episode in run_episodes(envs[:share], agent, jobs, min(cap or max_steps, max_steps), patience):
             yield episode.job.tag, episode.score, episode.steps
 
     return play
@@ -39,15 +38,14 @@ def evolve(options, name, num_params, make_player, essential=()):
 
     options: of add_options(), with `controller`; name: of the log; num_params: of C.
     make_player(): called once in each worker, where heavy modules may be imported; returns (play, facts).
-        play(jobs, patience, cap) plays an iterator of rollout.Job, each with float32 params (num_params,), and yields
-        (job.tag, score, steps); cap is the most steps an episode may have, or None.
+        play(jobs, patience, cap, share) plays an iterator of rollout.Job, each with float32 params (num_params,), and
+        yields (job.tag, score, steps). cap: the most steps an episode may have, or None. share: an equal share of all
+        jobs of the round; whoever starts more at once leaves other workers without any.
         facts: goes into run.json, and may not change while the run goes on: fingerprints of V and M.
     essential: names of the task's own options that may not change from one start to the next.
     """
-    start = np.zeros(num_params) if options.init is None else load_parameters(options.init, num_params)[0]
-    make_folder(options.log)
     mpirun.start(options.num_worker)
-    mpi.main(lambda queue: lead(queue, options, name, start, (*ESSENTIAL, *essential)), make_player)
+    mpi.main(lambda queue: lead(queue, options, name, num_params, (*ESSENTIAL, *essential)), make_player)
 
 
 class Normal:
@@ -94,20 +92,23 @@ def evaluation_due(options, state):
     return state.generation % options.eval_steps == 0 or state.generation >= options.generations
 
 
-def lead(queue, options, name, start, essential=ESSENTIAL):
-    """Rank 0's part of evolve(). queue: mpi.Queue; start: (P,) float64, the mean to begin with."""
+def lead(queue, options, name, num_params, essential=ESSENTIAL):
+    """Rank 0's part of evolve(); nobody else reads or writes the log. queue: mpi.Queue."""
     warnings.filterwarnings("ignore", module="cma")  # of plots that we do not draw
     log = Log(options.log, name)
     essential = {option: getattr(options, option) for option in essential}
     state = log.resume(essential)
     if state is None:
+        start = load_parameters(options.init, num_params)[0] if options.init else np.zeros(num_params)
         diagonal = OPTIMIZERS[options.optimizer]
         state = State(essential, make_strategy(start, options.sigma_init, options.popsize, options.seed, diagonal))
-    say(f"{name}: {len(start)} parameters, {queue.workers} workers, which are loading what they need")
+    say(f"{name}: {num_params} parameters, {queue.workers} workers, which are loading what they need")
     facts = queue.facts()
     log.check(state, facts)
-    log.save_json("run.json", run_facts(options, len(start), queue.workers) | facts, indent=1)
-    log.write(state)
+    state.starts.append({"generation": state.generation} | run_facts(options, queue.workers))
+    about = {"controller": options.controller, "num_params": num_params, **facts, "starts": state.starts}
+    log.save_json("run.json", about, indent=1)
+    log.save(state)
     pace = Pace(options)
     while True:
         if evaluation_due(options, state):
@@ -185,7 +186,7 @@ def play(queue, pairs, label, **settings):
     jobs = [Job(int(seed), params, index) for index, (seed, params) in enumerate(pairs)]
     bar = tqdm(total=len(jobs), desc=label, unit="episode", leave=False, mininterval=1, disable=not mpirun.terminal())
     with bar:
-        for index, score, length in queue.run(jobs, **settings):
+        for index, score, length in queue.run(jobs, share=-(-len(jobs) // queue.workers), **settings):
             scores[index], steps[index] = score, length
             bar.update()
     if not np.isfinite(scores).all():

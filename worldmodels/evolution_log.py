@@ -33,6 +33,7 @@ class State:
     history: list = field(default_factory=list)  # rows of hist.json
     evaluations: list = field(default_factory=list)  # rows of hist_best.json
     best: list | None = None  # [parameters, score]
+    starts: list = field(default_factory=list)  # of run.json: from which generation on it ran with which options
 
 
 class Log:

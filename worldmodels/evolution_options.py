@@ -73,14 +73,12 @@ def episodes_at(options, generation):
     return [episodes for first, episodes in options.schedule if first <= generation][-1]
 
 
-def run_facts(options, num_params, workers):
-    """What run.json says of a run, beside the fingerprints of V and M."""
+def run_facts(options, workers):
+    """What run.json says of one start of a run: most options may change from one start to the next."""
     return {
-        "controller": options.controller,
-        "num_params": num_params,
+        "command": provenance.command(),
         "options": vars(options),
         "workers": workers,
-        "command": provenance.command(),
         "machine": provenance.machine(),
         "versions": provenance.versions(),
     }

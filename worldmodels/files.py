@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import socket
+import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,6 +13,23 @@ from pathlib import Path
 import numpy as np
 
 from worldmodels.cli import UserError, explain_os_error
+
+DAMAGED = (  # what numpy and zipfile raise where a byte of an .npz or .npy file is not what it was
+    ValueError,
+    EOFError,
+    OSError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+    NotImplementedError,
+    MemoryError,
+    OverflowError,
+    SyntaxError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def make_folder(path):
@@ -28,7 +47,7 @@ def make_folder(path):
 
 
 def _temporary(path):
-    """The name under which a file is written. The suffix is kept: some writers (imageio) choose the format by it."""
+    """The name under which a file is written. The suffix is kept: Pillow and ffmpeg choose the format by it."""
     return path.with_name(f".{socket.gethostname()}.{os.getpid()}.tmp.{path.name}")
 
 
@@ -67,19 +86,25 @@ def save_json(path, data, indent=None):
         json.dump(data, file, indent=indent)
 
 
-def load_json(path, what):
-    """Read a JSON file. what: what the user knows it as ("the controller"). UserError if missing or damaged."""
+def load_json(path, what, kind=None):
+    """Read a JSON file. what: what the user knows it as ("the controller"); kind: dict or list, if it has to be one.
+
+    UserError if it is missing, damaged, or of another kind.
+    """
     try:
         with open(path) as file:
-            return json.load(file)
+            data = json.load(file)
     except FileNotFoundError:
         raise UserError(f"{what} is missing: there is no {path}") from None
-    except (ValueError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         raise UserError(
             f"{what} is damaged or cut short: {path} is not valid JSON; restore it or make it again"
         ) from None
     except OSError as error:
         raise UserError(f"cannot read {what}: {explain_os_error(error)}") from None
+    if kind and not isinstance(data, kind):
+        raise UserError(f"{path} does not hold {what}: restore it or make it again")
+    return data
 
 
 def save_npz(path, arrays, compress=0):
@@ -109,5 +134,5 @@ def load_npz(path, keys):
             return [data[key] for key in keys]
     except FileNotFoundError:
         raise UserError(f"there is no {path}") from None
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error):
+    except DAMAGED:
         raise UserError(f"{path} is unreadable or half-written: remove it and make it again") from None

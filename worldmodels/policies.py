@@ -45,7 +45,7 @@ class RandomAgents:
         self.agents = [make_agent() for _ in range(slots)]
 
     def start(self, slot, job):
-        agent, rng = self.agents[slot], job.rng()
+        agent, rng = self.agents[slot], job.rng().spawn(1)[0]  # the agent itself draws z's noise from job.rng()
         scale = rng.uniform(0, 0.01)
         for part in (agent.graph.vae.encoder, agent.graph.rnn):
             for weights in part.trainable_variables:

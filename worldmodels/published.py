@@ -39,11 +39,11 @@ def load_json(model, path):
 
     UserError if the file is missing, cut short, or of a model of other shapes; the model is unchanged then.
     """
-    data = files.load_json(path, f"the published {_name(model)}")
+    data = files.load_json(path, f"the published {_name(model)}", list)
     variables = _variables(model)
     try:
         arrays = [np.asarray(rows, np.float32) / SCALE for rows in data]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UserError(f"{path} is no list of arrays of numbers: it holds no published weights") from None
     expected = [tuple(variable.shape) for variable in variables]
     if (found := [array.shape for array in arrays]) != expected:

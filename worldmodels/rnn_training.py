@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.cli import UserError, non_negative_int, positive_float, positive_int
+from worldmodels.cli import UserError, positive_float, positive_int, seed
+from worldmodels.threads import quiet_stderr
 
 CLIP = 1.0  # gradients are clipped by value (2018 code: grad_clip)
 HELD_OUT_BATCHES = 2
@@ -35,7 +36,7 @@ def add_options(parser, steps, sequence, decay=1.0):
     add("--decay", type=positive_float, default=decay, help="factor a step on what of it is above --min_learning_rate")
     add("--min_learning_rate", type=positive_float, default=1e-5, help="where a decay below 1 leads to")
     add("--clip", type=positive_float, default=CLIP, help="gradients are cut to between plus and minus this")
-    add("--seed", type=non_negative_int, default=1, help="of the first weights, the choice of sequences and the noise")
+    add("--seed", type=seed, default=1, help="of the first weights, the choice of sequences and the noise")
     add("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: faster where the CPU has it")
     add("--log", default="tb", metavar="FOLDER", help="folder for TensorBoard")
     add("--restart", action="store_true", help="start over instead of going on with the last checkpoint")
@@ -55,11 +56,12 @@ def train_rnn(options, task):
     training, held_out = hold_out(usable_episodes(series, options, task))
     folder = make_folder(Path(options.out).parent)
 
-    import keras
+    with quiet_stderr():
+        import keras
 
-    from worldmodels.rnn import MDNRNN
-    from worldmodels.training import train
-    from worldmodels.weights import fingerprint
+        from worldmodels.rnn import MDNRNN
+        from worldmodels.training import train
+        from worldmodels.weights import fingerprint
 
     keras.utils.set_random_seed(options.seed)
     dtype = "mixed_bfloat16" if options.precision == "bfloat16" else None
@@ -78,7 +80,8 @@ def train_rnn(options, task):
         restart=options.restart,
     )
     save_json(folder / "initial_z.json", initial_z(series))
-    save_json(folder / "rnn.json", {"rnn": fingerprint(rnn), "vae": series.vae, "steps": options.steps})
+    steps = int(rnn.optimizer.iterations.numpy())  # more than --steps if an earlier run went further
+    save_json(folder / "rnn.json", {"rnn": fingerprint(rnn), "vae": series.vae, "steps": steps})
     if losses:
         where = f"{len(held_out):,} held-out episodes" if held_out else "the only episode, which it was trained on"
         nats = losses["held_out_z" if rnn.done else "held_out_loss"]

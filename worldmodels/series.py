@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from tqdm import tqdm
 
 from worldmodels.cli import UserError
 from worldmodels.episodes import inspect_episodes, read_ahead
-from worldmodels.files import atomic_path, load_json, make_folder, save_json
+from worldmodels.files import DAMAGED, atomic_path, load_json, make_folder, save_json
 from worldmodels.weights import fingerprint
 
 ARRAYS = ("mu", "logvar", "action")
@@ -50,7 +49,7 @@ def write_series(vae, files, out):
             print(f"{out} is finished and up to date: {len(files):,} episodes, {sum(lengths):,} frames")
             return
         print(f"V or the episodes changed since {out} was made: making it again")
-    _encode_all(vae, files, lengths, part, made_from)
+    _encode_all(vae, files, lengths, part, made_from | {"precision": vae.encoder.get_layer("conv1").compute_dtype})
     _pack(part, lengths, made_from, out)
     shutil.rmtree(part)
     print(f"{out}: {len(files):,} episodes, {sum(lengths):,} frames, {out.stat().st_size / 1e6:,.1f} MB")
@@ -60,22 +59,15 @@ def _made_from(path):
     try:
         with np.load(path) as data:
             return {"vae": str(data["vae"]), "data": int(data["data"])}
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):
+    except DAMAGED:
         return None
 
 
 def _encode_all(vae, files, lengths, part, made_from):
     """Fill the folder `part` with the raw arrays of all episodes."""
-    progress = part / "progress.json"
-    done, sizes = 0, dict.fromkeys(ARRAYS, 0)  # finished episodes, and bytes of each array with them
-    if progress.exists():
-        old = load_json(progress, "the progress of series.py")
-        if old["made_from"] == made_from:
-            done, sizes = old["done"], old["sizes"]
-            print(f"going on after {done:,} of {len(files):,} episodes")
-        else:
-            print("V or the episodes changed since the last run: starting over")
     make_folder(part)
+    progress = part / "progress.json"
+    done, sizes = _progress(part, progress, made_from, len(files))
     with contextlib.ExitStack() as stack:
         raw = {name: stack.enter_context(open(part / name, "ab")) for name in ARRAYS}
         for name, file in raw.items():
@@ -93,6 +85,25 @@ def _encode_all(vae, files, lengths, part, made_from):
                     os.fsync(file.fileno())
                 sizes = {name: os.fstat(file.fileno()).st_size for name, file in raw.items()}
                 save_json(progress, {"made_from": made_from, "done": done, "sizes": sizes})
+
+
+def _progress(part, progress, made_from, episodes):
+    """Number of finished episodes, and bytes of each array with them, where an earlier run can be continued; else 0."""
+    nothing = 0, dict.fromkeys(ARRAYS, 0)
+    if not progress.exists():
+        return nothing
+    try:
+        old = load_json(progress, "the progress of series.py", dict)
+        done, sizes = int(old["done"]), {name: int(old["sizes"][name]) for name in ARRAYS}
+        same = old["made_from"] == made_from
+        whole = 0 <= done <= episodes and all(0 <= sizes[name] <= (part / name).stat().st_size for name in ARRAYS)
+    except (UserError, *DAMAGED):
+        same = whole = False
+    if same and whole:
+        print(f"going on after {done:,} of {episodes:,} episodes")
+        return done, sizes
+    print(f"{part} is of another V, other episodes or another precision, or damaged: starting over")
+    return nothing
 
 
 def _pack(part, lengths, made_from, out):
@@ -129,15 +140,20 @@ class Series:
             with np.load(path) as data:
                 self.vae = str(data["vae"]) if "vae" in data else None
                 length = data["length"] if "length" in data else np.full(*arrays["mu"].shape[:2])
+            self.mu, self.logvar, self.action = (array.reshape(-1, array.shape[-1]) for array in arrays.values())
         except KeyError as error:
             raise UserError(f"{path} has no array {error}: it was not made by series.py; {_AGAIN}") from None
-        except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError):
+        except DAMAGED:
             raise UserError(f"{path} is damaged or cut short: {_AGAIN}") from None
-        self.mu, self.logvar, self.action = (array.reshape(-1, array.shape[-1]) for array in arrays.values())
-        self.lengths = np.asarray(length)
-        self.starts = np.cumsum(self.lengths) - self.lengths
-        if {len(self.mu), len(self.logvar), len(self.action)} != {int(self.lengths.sum())}:
+        if any(array.dtype.kind != "f" for array in arrays.values()):
+            raise UserError(f"{path} holds numbers that are not floating-point: it was not made by series.py; {_AGAIN}")
+        if length.ndim != 1 or length.dtype.kind not in "iu" or not (length > 0).all():
+            raise UserError(f"'length' of {path} is no list of lengths of episodes: {_AGAIN}")
+        frames = {len(self.mu), len(self.logvar), len(self.action)}
+        if frames != {sum(length.tolist())} or self.mu.shape != self.logvar.shape:
             raise UserError(f"the arrays of {path} do not go together: {_AGAIN}")
+        self.lengths = length.astype(np.int64)
+        self.starts = np.cumsum(self.lengths) - self.lengths
 
     def __len__(self):
         return len(self.lengths)
@@ -164,4 +180,6 @@ def _map(path, name):
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(file)
+        if dtype.hasobject:
+            raise ValueError("Python objects cannot be mapped")
         return np.memmap(file, dtype, "r", file.tell(), shape)

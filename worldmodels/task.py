@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from worldmodels.cli import UserError
-from worldmodels.controller import Controller, load_parameters
-from worldmodels.files import load_json
+from worldmodels.controller import KINDS, Controller, load_parameters
+from worldmodels.files import load_json, make_folder, save_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ def load_world_model(task, folder, precision="float32"):
     vae, rnn = build_vae(task, precision), build_rnn(task)
     load_weights(vae, Path(folder) / "vae.weights.h5", "V")
     load_weights(rnn, Path(folder) / "rnn.weights.h5", "M")
-    note = load_json(Path(folder) / "rnn.json", "the note on which V the M was trained with")
+    note = load_json(Path(folder) / "rnn.json", "the note of rnn_train.py on which V goes with M", dict)
     if note.get("rnn") != fingerprint(rnn):
         raise UserError(f"rnn.json in {folder} is not of the M beside it: restore them, or run rnn_train.py again")
     if note.get("vae") != fingerprint(vae):
@@ -62,12 +62,24 @@ def load_world_model(task, folder, precision="float32"):
     return vae, rnn
 
 
+def save_world_model(folder, vae, rnn):
+    """Write V and M as a pair that load_world_model takes: so weights from elsewhere (published.py) can be played."""
+    from worldmodels.weights import fingerprint, save_weights
+
+    folder = make_folder(folder)
+    save_weights(vae, folder / "vae.weights.h5")
+    save_weights(rnn, folder / "rnn.weights.h5")
+    save_json(folder / "rnn.json", {"rnn": fingerprint(rnn), "vae": fingerprint(vae)})
+
+
 def load_controller(task, path):
     """A `.best.json`, or the mean of a run -> (Controller, parameters (P,) float32, run: its .run.json or {})."""
     path = Path(path)
     run_path = path.with_name(path.name.removesuffix(".json").removesuffix(".best") + ".run.json")
-    run = load_json(run_path, "the facts of the run") if run_path.exists() else {}
-    controller = controller_of(task, run.get("controller"))
+    run = load_json(run_path, "the facts of the run", dict) if run_path.exists() else {}
+    if (kind := run.get("controller", task.controller)) not in KINDS:
+        raise UserError(f"{run_path} names no known kind of controller: restore it")
+    controller = controller_of(task, kind)
     params, _ = load_parameters(path, controller.num_params)
     return controller, params.astype(np.float32), run
 
@@ -80,20 +92,22 @@ def find_world_model(task, run, weights=None, precision="float32"):
     """
     from worldmodels.weights import fingerprint
 
-    folders = [Path(weights)] if weights else [task.folder / "weights", task.folder / "pretrained"]
     if not run and not weights:
         raise UserError(
             "no .run.json beside the controller says which V and M it goes with: name their folder with --weights"
         )
+    folders = [Path(weights)] if weights else [task.folder / "weights", task.folder / "pretrained"]
+    reasons = []
     for folder in folders:
-        if weights or (folder / "rnn.weights.h5").exists():
+        try:
             vae, rnn = load_world_model(task, folder, precision)
-            if not run or (run.get("vae"), run.get("rnn")) == (fingerprint(vae), fingerprint(rnn)):
-                return folder, vae, rnn
-    raise UserError(
-        f"no V and M that this controller was trained with in {' or '.join(map(str, folders))}: "
-        "restore them, or train the controller again with train.py"
-    )
+        except UserError as error:  # a half-trained pair in weights/ does not take the shipped one away
+            reasons.append(str(error))
+            continue
+        if not run or (run.get("vae"), run.get("rnn")) == (fingerprint(vae), fingerprint(rnn)):
+            return folder, vae, rnn
+        reasons.append(f"V and M in {folder} are not those that this controller was trained with")
+    raise UserError("; ".join(reasons))
 
 
 def load_agent(task, path, slots, weights=None, precision="float32"):

@@ -35,8 +35,7 @@ def train(model, stream, held_out, out, steps, settings, tensorboard=None, resta
         checkpoint.remove()
     step = checkpoint.load()
     if step >= steps:
-        if not out.exists():
-            save_weights(model, out)
+        save_weights(model, out)  # even if it is there: this repairs a damaged file
         print(f"{out} is finished: {step:,} steps. To go on, ask for more; to start over, add --restart.")
         return None
     if step:

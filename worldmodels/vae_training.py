@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.cli import non_negative_int, positive_float, positive_int
+from worldmodels.cli import positive_float, positive_int, seed
+from worldmodels.threads import quiet_stderr
 
 HELD_OUT_FRAMES = 1000
 PICTURE_FRAMES = 16
@@ -20,7 +21,7 @@ def add_options(parser, z_size):
     add("--batch_size", type=positive_int, default=100, help="frames in a batch")
     add("--learning_rate", type=positive_float, default=1e-4, help="of Adam; may be changed when a run goes on")
     add("--z_size", type=positive_int, default=z_size, help="dimensions of z")
-    add("--seed", type=non_negative_int, default=1, help="of the first weights, the order of frames and the noise")
+    add("--seed", type=seed, default=1, help="of the first weights, the order of frames and the noise")
     add("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: faster where the CPU has it")
     add("--log", default="tb", metavar="FOLDER", help="folder for TensorBoard")
     add("--restart", action="store_true", help="start over instead of going on with the last checkpoint")
@@ -33,10 +34,11 @@ def train_vae(options):
     training_files, held_out_files = hold_out(list_episodes(options.data))
     frames = FrameStream(training_files, options.batch_size, options.seed)
 
-    import keras
+    with quiet_stderr():
+        import keras
 
-    from worldmodels.training import train
-    from worldmodels.vae import VAE
+        from worldmodels.training import train
+        from worldmodels.vae import VAE
 
     keras.utils.set_random_seed(options.seed)
     vae = VAE(options.z_size, dtype="mixed_bfloat16" if options.precision == "bfloat16" else None)
@@ -52,10 +54,11 @@ def train_vae(options):
         tensorboard=options.log,
         restart=options.restart,
     )
+    picture = Path(options.out).with_name(Path(options.out).name.split(".")[0] + "_reconstructions.png")
+    if losses or not picture.exists():
+        save_reconstructions(vae, pictures[:: max(1, len(pictures) // PICTURE_FRAMES)][:PICTURE_FRAMES], picture)
     if losses is None:
         return
-    picture = Path(options.out).with_name(Path(options.out).name.split(".")[0] + "_reconstructions.png")
-    save_reconstructions(vae, pictures[:: max(1, len(pictures) // PICTURE_FRAMES)][:PICTURE_FRAMES], picture)
     where = (
         f"{len(held_out_files)} held-out episodes" if held_out_files else "the only episode, which it was trained on"
     )

@@ -1,6 +1,7 @@
 """Weights of V and M as files `*.weights.h5`: one dataset for each array, in the order of `trainable_variables`."""
 
 import hashlib
+import io
 
 import h5py
 import numpy as np
@@ -11,9 +12,12 @@ from worldmodels.files import atomic_path
 
 def save_weights(model, path):
     """Write the trainable variables of a Keras model as float32, whole or not at all, and without optimizer state."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    content = io.BytesIO()  # not the file itself: of a full disk, h5py says nothing that a user could act on
+    with h5py.File(content, "w") as file:
         for number, variable in enumerate(model.trainable_variables):
             file[f"{number:02d} {variable.path.replace('/', ' ')}"] = _array(variable)
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        file.write(content.getbuffer())
 
 
 def load_weights(model, path, what):

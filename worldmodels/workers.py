@@ -1,10 +1,12 @@
 """Work spread over processes of this machine. Each takes its next job from one shared queue, so none idles."""
 
+import contextlib
 import multiprocessing
 import os
 import queue
 import signal
 import threading
+import time
 
 from worldmodels.cli import UserError, explain_os_error
 
@@ -19,13 +21,17 @@ def run_in_processes(work, jobs, workers):
     """
     context = multiprocessing.get_context("spawn")  # a fork of a process that has started TensorFlow hangs
     todo, results = context.Queue(), context.Queue()
+    todo.cancel_join_thread()  # on the way out, nobody is left to take the jobs that are still in it
     for job in jobs:
         todo.put(job)
     processes = [context.Process(target=_worker, args=(work, todo, results), daemon=True) for _ in range(workers)]
+    # A Ctrl-C goes to the whole group. The children inherit the mask, and never see it: they end when we do.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     for process in processes:
         todo.put(None)
         process.start()
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         yield from _gather(processes, results)
     finally:
         for process in processes:
@@ -34,28 +40,33 @@ def run_in_processes(work, jobs, workers):
 
 
 def _gather(processes, results):
-    running = set(processes)
+    running, looked = set(processes), time.monotonic()
     while running:
-        try:
+        kind = None
+        with contextlib.suppress(queue.Empty):
             kind, value = results.get(timeout=1)
-        except queue.Empty:
-            for process in [p for p in running if p.exitcode is not None]:
-                if process.exitcode or results.empty():
-                    raise UserError(
-                        f"worker process {process.pid} died (exit code {process.exitcode}), perhaps out of memory: "
-                        "run the same command again to go on, with fewer workers if it happens again"
-                    ) from None
-            continue
         if kind == "error":
             raise UserError(value)
         if kind == "end":
             running.discard(next(p for p in running if p.pid == value))
-        else:
+        elif kind == "result":
             yield value
+        if kind is None or time.monotonic() - looked > 1:
+            looked = time.monotonic()
+            _check_alive(running, results)
+
+
+def _check_alive(running, results):
+    for process in running:
+        # One that ended well has said so, but its last words may still be on their way.
+        if process.exitcode or (process.exitcode == 0 and results.empty()):
+            raise UserError(
+                f"worker process {process.pid} died (exit code {process.exitcode}), perhaps out of memory: "
+                "run the same command again to go on, with fewer workers if it happens again"
+            )
 
 
 def _worker(work, todo, results):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
     try:
