@@ -27,7 +27,7 @@ def main():
         from worldmodels.vae import VAE
         from worldmodels.weights import load_weights
 
-    vae = VAE(options.z_size, dtype="mixed_bfloat16" if options.precision == "bfloat16" else None)
+        vae = VAE(options.z_size, dtype="mixed_bfloat16" if options.precision == "bfloat16" else None)
     load_weights(vae, options.vae, "V")
     write_series(vae, files, options.out)
 

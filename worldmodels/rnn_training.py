@@ -63,9 +63,9 @@ def train_rnn(options, task):
         from worldmodels.training import train
         from worldmodels.weights import fingerprint
 
-    keras.utils.set_random_seed(options.seed)
-    dtype = "mixed_bfloat16" if options.precision == "bfloat16" else None
-    rnn = MDNRNN(task.z_size, task.action_size, task.hidden_size, done=task.end_logit, dtype=dtype)
+        keras.utils.set_random_seed(options.seed)
+        dtype = "mixed_bfloat16" if options.precision == "bfloat16" else None
+        rnn = MDNRNN(task.z_size, task.action_size, task.hidden_size, done=task.end_logit, dtype=dtype)
     rnn.compile(keras.optimizers.Adam(learning_rate(options), clipvalue=options.clip))
     measuring = Sequences(series, held_out or training, options.batch_size, options.sequence, seed=0)
     losses = train(

@@ -40,8 +40,8 @@ def train_vae(options):
         from worldmodels.training import train
         from worldmodels.vae import VAE
 
-    keras.utils.set_random_seed(options.seed)
-    vae = VAE(options.z_size, dtype="mixed_bfloat16" if options.precision == "bfloat16" else None)
+        keras.utils.set_random_seed(options.seed)
+        vae = VAE(options.z_size, dtype="mixed_bfloat16" if options.precision == "bfloat16" else None)
     vae.compile(keras.optimizers.Adam(options.learning_rate))
     pictures = some_frames(held_out_files or training_files, HELD_OUT_FRAMES)
     losses = train(
