@@ -107,13 +107,15 @@ def cut(path):
 DAMAGES = {
     "the controller is missing": lambda best, weights: best.unlink(),
     "the controller is damaged or cut short": lambda best, weights: cut(best),
-    "is no controller": lambda best, weights: best.write_text('{"a": 1}'),
+    "does not hold the controller": lambda best, weights: best.write_text('{"a": 1}'),
     "has 99 parameters": lambda best, weights: replace_json(best, lambda data: [data[0][:99], 1]),
     "the weights of V are missing": lambda best, weights: (weights / "vae.weights.h5").unlink(),
     "the weights of V are damaged": lambda best, weights: cut(weights / "vae.weights.h5"),
     "does not fit M": lambda best, weights: shutil.copy(weights / "vae.weights.h5", weights / "rnn.weights.h5"),
-    "trained with another V": lambda best, weights: replace_json(weights / "rnn.json", lambda data: {"vae": "0"}),
-    "no V and M that this controller was trained with": lambda best, weights: replace_json(
+    "trained with another V": lambda best, weights: replace_json(
+        weights / "rnn.json", lambda data: data | {"vae": "0"}
+    ),
+    "are not those that this controller was trained with": lambda best, weights: replace_json(
         best.with_name("carracing.cma.16.64.run.json"), lambda data: data | {"vae": "0"}
     ),
 }

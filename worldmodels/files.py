@@ -56,10 +56,19 @@ def _remove_leftovers(folder):
     for leftover in folder.glob(f".{socket.gethostname()}.*.tmp.*"):
         with contextlib.suppress(ValueError, PermissionError):
             pid = int(leftover.name.removeprefix(f".{socket.gethostname()}.").split(".")[0])
-            try:
-                os.kill(pid, 0)  # asks only whether it is alive
-            except ProcessLookupError:
+            if not _alive(pid):
                 leftover.unlink(missing_ok=True)
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)  # asks only whether there is one
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"  # dead, though nobody has asked how it ended
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:  # no /proc on this system
+        return True
 
 
 @contextlib.contextmanager
