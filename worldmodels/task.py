@@ -25,7 +25,7 @@ class Task:
     controller_bias: bool
     max_steps: int
     to_action: Callable  # C's outputs (n, A) -> actions (n, A)
-    make_env: Callable  # () -> a Gymnasium environment with 64x64 observations
+    make_env: Callable  # (render_mode=None) -> a Gymnasium environment with 64x64 observations
 
 
 def controller_of(task, kind=None):
