@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels import seeds
+from worldmodels import evaluation, seeds
 from worldmodels.cli import Parser, positive_int, run, seed
 from worldmodels.expert import LENGTH, Manifest, check_rollout, rollout_arrays, rollout_path, summary
 from worldmodels.files import make_folder, save_npz
-from worldmodels.threads import limit_threads, quiet_stderr
+from worldmodels.threads import limit_threads
 from worldmodels.workers import run_in_processes
 
 ROLLOUTS_PER_THREAD = 1000  # as in the fork that made the data of Ke et al. (2019)
@@ -46,11 +46,9 @@ def options():
 def load(args, slots):
     """The Agent, its parameters, and the hashes of V, M and C."""
     limit_threads()
-    with quiet_stderr():
-        from carracing.task import CARRACING
-        from worldmodels.task import load_agent
+    from carracing.task import CARRACING
 
-        return load_agent(CARRACING, args.controller, slots, args.weights, args.precision)
+    return evaluation.load(CARRACING, args, slots)
 
 
 def check(args, share, indices):
