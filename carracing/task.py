@@ -15,6 +15,7 @@ CARRACING = Task(
     controller="z_h",
     controller_bias=True,
     max_steps=MAX_STEPS,
+    shortest_episode=1,
     to_action=to_action,
     make_env=CarRacing,
 )

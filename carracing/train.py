@@ -5,9 +5,8 @@ MPI ranks, writes a checkpoint every generation, and goes on from it when the sa
 """
 
 import functools
-from pathlib import Path
 
-from worldmodels.cli import Parser, UserError, run
+from worldmodels.cli import Parser, run
 from worldmodels.controller import KINDS
 from worldmodels.evolution import episode_player, evolve
 from worldmodels.evolution_options import add_options, log_name
@@ -45,12 +44,10 @@ def make_player(args):
 
 def main():
     args = options()
-    for name, script in (("vae.weights.h5", "vae_train.py"), ("rnn.weights.h5", "rnn_train.py")):
-        if not (path := Path(args.weights) / name).exists():
-            raise UserError(f"there is no {path}: run {script} first, or name a folder that has it with --weights")
     from carracing.task import CARRACING
-    from worldmodels.task import controller_of
+    from worldmodels.task import check_world_model, controller_of
 
+    check_world_model(args.weights)
     name = log_name(CARRACING.name, args, default_controller=CARRACING.controller)
     evolve(args, name, controller_of(CARRACING, args.controller).num_params, functools.partial(make_player, args))
 

@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 import carracing  # noqa: F401  registers the environments
 from worldmodels.cli import UserError
 from worldmodels.controller import Controller
-from worldmodels.dream import Dream, DreamStep, World, dream, load_starts
+from worldmodels.dream import Dream, DreamSteps, World, dream, load_starts
 from worldmodels.rnn import MDNRNN
 from worldmodels.task import Task
 
@@ -40,14 +40,15 @@ def world_of(rnn):
 
 def play(rnn, seeds, temperature=1.0, max_steps=20, params=(0, 0, 0)):
     """All steps of a batch of dreams: z (T, B, Z), actions (T, B, A), alive (T, B)."""
-    graph = DreamStep(rnn, temperature, Controller("z", Z, H, A), to_action=lambda outputs: outputs)
+    graph = DreamSteps(rnn, temperature, Controller("z", Z, H, A), to_action=lambda outputs: outputs)
     return [np.array(x) for x in zip(*dream(world_of(rnn), graph, params, seeds, max_steps), strict=True)]
 
 
 def small_task(done, max_steps=20):
     names = {"name": "small", "folder": Path("nowhere"), "controller": "z", "controller_bias": True}
     functions = {"to_action": lambda outputs: outputs, "make_env": None}
-    return Task(**names, **functions, z_size=Z, hidden_size=H, action_size=A, end_logit=done, max_steps=max_steps)
+    sizes = {"z_size": Z, "hidden_size": H, "action_size": A, "max_steps": max_steps, "shortest_episode": 1}
+    return Task(**names, **functions, **sizes, end_logit=done)
 
 
 class SmallDream(Dream):
@@ -56,7 +57,7 @@ class SmallDream(Dream):
     def __init__(self, world, **options):
         super().__init__(small_task(world.rnn.done), spaces.Box(-1, 1, (A,), np.float32), **options)
         self.world = world
-        self.graph = DreamStep(world.rnn, self.temperature)
+        self.graph = DreamSteps(world.rnn, self.temperature)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.3])
@@ -79,7 +80,7 @@ def test_dreams_start_where_episodes_did():
 def test_controller_reads_z_and_the_state_before_it():
     rnn, rng = MDNRNN(Z, A, H, mixtures=K), np.random.default_rng(3)
     params = rng.normal(size=1 + (Z + H) * A).astype(np.float32)
-    graph = DreamStep(rnn, 1.0, Controller("z_h", Z, H, A), to_action=lambda outputs: outputs)
+    graph = DreamSteps(rnn, 1.0, Controller("z_h", Z, H, A), to_action=lambda outputs: outputs)
     h, c = np.zeros((1, H), np.float32), np.zeros((1, H), np.float32)
     for z, action, _ in dream(world_of(rnn), graph, params, [7], 5):
         expected = np.tanh(params[0] + np.concatenate([z, h], axis=1) @ params[1:])

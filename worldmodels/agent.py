@@ -10,7 +10,8 @@ class Agent:
     """Plays in the rollout loop with the parameters of C that come with each job.
 
     In each slot: z_t is drawn from V's N(mu, sigma^2), as in the seed code; C acts on z_t and M's state h_t, which
-    was reached before z_t was seen; then M advances with (z_t, a_t).
+    was reached before z_t was seen; then M advances with (z_t, a_t), and with the restart flag, 1 at the first frame,
+    if it was trained with one.
 
     vae, rnn: V and M. rnn is left out of the computation where the controller does not read its state.
     to_action: maps C's outputs (n, A) to actions (n, A), with keras.ops.
@@ -44,6 +45,7 @@ class Agent:
         self.images[slots] = observations
         noise = self.noise[np.arange(len(self.frame)), np.minimum(self.frame, self.max_steps - 1)]
         inputs = {"images": self.images, "noise": noise, "params": self.params, "h": self.h, "c": self.c}
+        inputs["restart"] = np.float32(self.frame == 0)[:, None]
         self.z, actions, self.h, self.c = (np.array(array) for array in self.graph.predict_on_batch(inputs))
         self.frame[slots] += 1
         return actions[slots]
@@ -62,5 +64,6 @@ class _Graph(keras.Model):
         z = sample(*self.vae.encoder(inputs["images"]), inputs["noise"])  # (B, Z)
         actions = self.to_action(self.controller.raw_actions(inputs["params"], z, h, c))  # (B, A)
         if self.controller.kind not in ("z", "z_hidden"):
-            h, c = self.rnn.step(keras.ops.concatenate([z, actions], axis=-1), (h, c))
+            restart = [inputs["restart"]] if self.rnn.done else []
+            h, c = self.rnn.step(keras.ops.concatenate([z, actions, *restart], axis=-1), (h, c))
         return z, actions, h, c

@@ -54,7 +54,7 @@ class Controller:
                 start += outputs
             matrix = ops.reshape(params[:, start : start + inputs * outputs], (-1, inputs, outputs))  # (B, I, O)
             start += inputs * outputs
-            x = ops.tanh(ops.squeeze(ops.matmul(x[:, None, :], matrix), 1) + bias)  # (B, O)
+            x = ops.tanh(ops.sum(x[:, :, None] * matrix, axis=1) + bias)  # (B, O)
         return x
 
 

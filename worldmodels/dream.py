@@ -2,7 +2,8 @@
 
 A dream starts where an episode did: z from initial_z.json, M's state at zero. At each step M advances with (z, action),
 and the next z is drawn from its mixture at a temperature. An M with an end logit (done=True) also ends the dream, where
-that logit is above 0, and reads a restart flag, which is 1 at the first step.
+that logit is above 0, and reads a restart flag, which is 1 at the first step. The reward is then 1 a step, so that an
+agent can learn in its dreams alone.
 """
 
 from pathlib import Path
@@ -17,10 +18,12 @@ from keras import ops
 from worldmodels.cli import UserError
 from worldmodels.files import load_json
 from worldmodels.rnn import sample_z
-from worldmodels.task import load_world_model
+from worldmodels.rollout import Job
+from worldmodels.task import agent_facts, find_world_model, load_controller, load_world_model
 from worldmodels.video import enlarge
 from worldmodels.window import Window
 
+STEPS = 20  # of the batched dream between two looks at which have ended: half of them are in vain for each
 PICTURE_SCALE = 6  # rendered pictures are 384x384
 
 
@@ -57,78 +60,166 @@ def load_world(task, weights=None):
     raise UserError(f"there is no M to dream with in {' or '.join(map(str, folders))}: run rnn_train.py first")
 
 
-class DreamStep(keras.Model):
-    """One step of B dreams as one program: M advances, and the next z is drawn.
+def load_dreamer(task, options):
+    """C and the world it is to dream in, as options.controller, .weights and .temperature say.
 
-    Inputs: z (B, Z); h, c (B, H); uniform in [0, 1) and standard normal noise, (B, Z) each; restart (B, 1) if M has an
-    end logit; and action (B, A), or params (B, P) where there is a controller: C then acts on z and the state before.
-    Outputs: the next z, h and c; action (B, A), the one taken; end_logit (B,) if M has one.
+    A temperature of None is the one that C was trained at. Returns (World, DreamSteps, parameters (P,), facts for a
+    result's JSON).
+    """
+    controller, params, run = load_controller(task, options.controller)
+    folder, vae, rnn = find_world_model(task, run, options.weights)
+    if (temperature := options.temperature or run.get("temperature")) is None:
+        raise UserError(f"{options.controller} was not trained in a dream: say at which --temperature to dream")
+    world = World(vae, rnn, *load_starts(folder, task.z_size))
+    graph = DreamSteps(rnn, temperature, controller, task.to_action)
+    return world, graph, params, agent_facts(controller, params, vae, rnn) | {"temperature": temperature}
+
+
+class DreamSteps(keras.Model):
+    """T steps of B dreams as one program: in each, C acts (where there is one), M advances, and the next z is drawn.
+
+    Inputs: z (B, Z); h, c (B, H); restart (B, 1), 1 for dreams that are about to begin; uniform in [0, 1) and standard
+    normal noise, (T, B, Z) each; and actions (T, B, A), or params (B, P) where there is a controller: C then acts on z
+    and the state before.
+    Outputs: z, h and c at the end; zs (T, B, Z) and actions (T, B, A), what was seen and done in each step; and
+    end_logit (T, B) if M has one. Nothing stops a dream in mid-program: what follows its end is to be thrown away.
     """
 
     def __init__(self, rnn, temperature, controller=None, to_action=None):
         super().__init__(name="dream")
         self.rnn, self.temperature, self.controller, self.to_action = rnn, temperature, controller, to_action
         self.head_weights = rnn.head_weights()
-        self.supports_jit = False  # compiling costs seconds, and gains nothing for a step of one dream
+        self.supports_jit = keras.backend.backend() != "tensorflow"  # XLA makes TensorFlow's loops slower on CPUs
 
     def call(self, inputs):
-        z, h, c = inputs["z"], inputs["h"], inputs["c"]
-        if self.controller is None:
-            action = inputs["action"]
-        else:
-            action = self.to_action(self.controller.raw_actions(inputs["params"], z, h, c))  # (B, A)
-        restart = [inputs["restart"]] if self.rnn.done else []
-        h, c = self.rnn.step(ops.concatenate([z, action, *restart], axis=-1), (h, c))
-        mixture, end_logit = self.rnn.head(h, self.head_weights)
-        next_z = sample_z(mixture, self.temperature, inputs["uniform"], inputs["normal"])
-        ends = {"end_logit": end_logit} if self.rnn.done else {}
-        return {"z": next_z, "h": h, "c": c, "action": action, **ends}
+        z, h, c, restart = (ops.convert_to_tensor(inputs[name]) for name in ("z", "h", "c", "restart"))
+        seen = {"zs": [], "actions": [], "end_logit": []}
+        for t in range(inputs["uniform"].shape[0]):  # written out: faster than a loop of the backend's
+            if self.controller is None:
+                action = inputs["actions"][t]
+            else:
+                action = self.to_action(self.controller.raw_actions(inputs["params"], z, h, c))  # (B, A)
+            seen["zs"].append(z)
+            seen["actions"].append(action)
+            flag = [restart] if self.rnn.done else []
+            h, c = self.rnn.step(ops.concatenate([z, action, *flag], axis=-1), (h, c))
+            mixture, end_logit = self.rnn.head(h, self.head_weights)
+            z = sample_z(mixture, self.temperature, inputs["uniform"][t], inputs["normal"][t])
+            if self.rnn.done:
+                seen["end_logit"].append(end_logit)
+            restart = ops.zeros_like(restart)
+        stacked = {name: ops.stack(values) for name, values in seen.items() if values}
+        return {"z": z, "h": h, "c": c, **stacked}
 
 
 class _Dreams:
-    """B dreams under way. The randomness of each comes from its own numpy Generator, and from nothing else."""
+    """Dreams under way, one a slot. The randomness of each comes from its own numpy Generator, and from nothing else.
 
-    def __init__(self, world, graph, rngs):
-        self.graph, self.rngs = graph, rngs
-        self.z = np.stack([self._start(world, rng) for rng in rngs])  # (B, Z)
-        self.h = np.zeros((len(rngs), world.rnn.hidden), np.float32)
+    It is drawn from generators of its own for each kind of noise, so that it is the same however many steps are drawn
+    at a time.
+    """
+
+    def __init__(self, world, graph, slots):
+        self.world, self.graph = world, graph
+        self.z = np.zeros((slots, world.mu.shape[1]), np.float32)
+        self.h = np.zeros((slots, world.rnn.hidden), np.float32)
         self.c = np.zeros_like(self.h)
-        self.restart = np.ones((len(rngs), 1), np.float32)
+        self.restart = np.ones((slots, 1), np.float32)
+        self.rngs = [None] * slots  # of the slots that dream: (for uniform noise, for normal noise)
 
-    def _start(self, world, rng):
-        start = rng.integers(len(world.mu))
+    def start(self, slot, rng):
+        """Begin a dream in a slot: at the z of a first frame, drawn from V's N(mu, sigma^2), with M's state at zero."""
+        world, row = self.world, rng.integers(len(self.world.mu))
         noise = rng.standard_normal(world.mu.shape[1], np.float32)
-        return world.mu[start] + np.exp(world.logvar[start] / 2) * noise
+        self.z[slot] = world.mu[row] + np.exp(world.logvar[row] / 2) * noise
+        self.h[slot] = self.c[slot] = 0
+        self.restart[slot] = 1
+        self.rngs[slot] = rng.spawn(2)
 
-    def step(self, **given):
-        """given: action (B, A) or params (B, P). Returns the actions taken (B, A), and which dreams end (B,)."""
-        size = self.z.shape[1]
-        noise = [(rng.random(size, np.float32), rng.standard_normal(size, np.float32)) for rng in self.rngs]
-        uniform, normal = np.stack(noise, axis=1)  # (B, Z) each
-        state = {"z": self.z, "h": self.h, "c": self.c, "restart": self.restart, "uniform": uniform, "normal": normal}
-        out = {name: np.array(array) for name, array in self.graph.predict_on_batch(state | given).items()}
+    def advance(self, steps, **given):
+        """All slots by `steps` (T) steps. given: actions (T, B, A) or params (B, P).
+
+        Returns zs (T, B, Z), actions (T, B, A) and ended (T, B) bool: whether that step is the dream's last.
+        """
+        noise = np.zeros((2, steps, *self.z.shape), np.float32)
+        for slot, rngs in enumerate(self.rngs):
+            if rngs is not None:
+                noise[0, :, slot] = rngs[0].random(noise.shape[1::2], np.float32)
+                noise[1, :, slot] = rngs[1].standard_normal(noise.shape[1::2], np.float32)
+        state = {"z": self.z, "h": self.h, "c": self.c, "restart": self.restart}
+        out = self.graph.predict_on_batch(state | {"uniform": noise[0], "normal": noise[1]} | given)
+        out = {name: np.array(array) for name, array in out.items()}
         self.z, self.h, self.c = out["z"], out["h"], out["c"]
         self.restart = np.zeros_like(self.restart)
-        return out["action"], out.get("end_logit", np.full(len(self.rngs), -np.inf)) > 0
+        return out["zs"], out["actions"], out.get("end_logit", np.full(noise.shape[1:3], -np.inf)) > 0
+
+
+def run_dreams(world, graph, jobs, slots, max_steps):
+    """Dream every job (rollout.Job, with params) and yield (job, steps) as it ends, in the order in which they end.
+
+    The rollout loop with M as the environment: `slots` dreams in lockstep; one that has ended gives its slot to the
+    next job. graph: DreamSteps with a controller. jobs: asked for the next one only when a slot is free.
+    """
+    jobs, dreams = iter(jobs), _Dreams(world, graph, slots)
+    params = np.zeros((slots, graph.controller.num_params), np.float32)
+    dreaming, steps = [None] * slots, np.zeros(slots, np.int64)
+    while True:
+        for slot in range(slots):
+            if dreaming[slot] is None and jobs is not None:
+                dreaming[slot] = job = next(jobs, None)
+                if job is None:
+                    jobs = None
+                    break
+                dreams.start(slot, np.random.default_rng(job.seed))
+                params[slot], steps[slot] = job.params, 0
+        if not any(dreaming):
+            return
+        *_, ended = dreams.advance(STEPS, params=params)
+        ended[-1] |= steps + STEPS >= max_steps
+        for slot in np.flatnonzero(ended.any(0)):
+            if dreaming[slot] is not None:
+                length = min(steps[slot] + 1 + ended[:, slot].argmax(), max_steps)
+                yield dreaming[slot], int(length)
+                dreaming[slot] = dreams.rngs[slot] = None
+        steps += STEPS
+
+
+def dream_player(world, graph, slots, max_steps):
+    """The `play` of a task that learns in its dream: see evolution.evolve(). A step is worth 1."""
+
+    def play(jobs, patience, cap, share):
+        for job, steps in run_dreams(world, graph, jobs, min(slots, share), min(cap or max_steps, max_steps)):
+            yield job.tag, float(steps), steps
+
+    return play
+
+
+def play_dreams(task, options, workers, queue):
+    """A worker's part of evaluation.evaluate_dream(): dream the seeds of the queue, yield (seed, score, steps)."""
+    world, graph, params, _ = load_dreamer(task, options)
+    jobs = (Job(seed, params) for seed in queue)
+    for job, steps in run_dreams(world, graph, jobs, options.slots, task.max_steps):
+        yield job.seed, float(steps), steps
 
 
 def dream(world, graph, params, seeds, max_steps):
-    """C plays in its own dreams, one a seed, all in lockstep.
+    """C plays in its own dreams, one a seed, all in lockstep, for those who want to see them.
 
-    graph: a DreamStep with a controller; params: (P,) or (B, P) float32. Yields for every step z (B, Z), the actions
-    taken on it (B, A), and which dreams are alive (B,) bool. The length of dream i is the number of steps it is alive
-    at; with an end logit that is also its return.
+    graph: DreamSteps with a controller; params: (P,) float32. Yields for every step z (B, Z), the actions taken on it
+    (B, A), and which dreams are alive (B,) bool: the length of dream i is the number of steps it is alive at.
     """
-    dreams = _Dreams(world, graph, [np.random.default_rng(seed) for seed in seeds])
-    params = np.broadcast_to(np.asarray(params, np.float32), (len(seeds), np.shape(params)[-1]))
-    alive = np.ones(len(seeds), bool)
-    for _ in range(max_steps):
-        z = dreams.z
-        action, ended = dreams.step(params=params)
-        yield z, action, alive
-        alive = alive & ~ended
-        if not alive.any():
-            return
+    dreams = _Dreams(world, graph, len(seeds))
+    for slot, seed in enumerate(seeds):
+        dreams.start(slot, np.random.default_rng(seed))
+    params = np.tile(np.float32(params), (len(seeds), 1))
+    alive, left = np.ones(len(seeds), bool), max_steps
+    while left > 0 and alive.any():
+        for z, action, ended in list(zip(*dreams.advance(STEPS, params=params), strict=True))[:left]:
+            yield z, action, alive
+            alive = alive & ~ended
+            if not alive.any():
+                return
+        left -= STEPS
 
 
 def decode(vae, z):
@@ -159,18 +250,19 @@ class Dream(gymnasium.Env):
         super().reset(seed=seed)
         if self.world is None:
             self.world = load_world(self.task, self.weights)
-            self.graph = DreamStep(self.world.rnn, self.temperature)
-        self.dreams = _Dreams(self.world, self.graph, [self.np_random])
+            self.graph = DreamSteps(self.world.rnn, self.temperature)
+        self.dreams = _Dreams(self.world, self.graph, 1)
+        self.dreams.start(0, self.np_random)
         self.steps = 0
         self._show()
         return self.dreams.z[0], {}
 
     def step(self, action):
-        _, ended = self.dreams.step(action=np.asarray(action, np.float32)[None])
+        *_, ended = self.dreams.advance(1, actions=np.asarray(action, np.float32)[None, None])
         self.steps += 1
         self._show()
         reward = float(self.world.rnn.done)
-        return self.dreams.z[0], reward, bool(ended[0]), self.steps >= self.task.max_steps, {}
+        return self.dreams.z[0], reward, bool(ended[0, 0]), self.steps >= self.task.max_steps, {}
 
     def render(self):
         if self.render_mode == "rgb_array":

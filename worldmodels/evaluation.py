@@ -31,22 +31,37 @@ def add_options(parser):
     add("--results", metavar="DIR", default=RESULTS, help="folder for the JSON with all scores")
 
 
-def evaluate(task, options, renderer):
+def evaluate(task, options, where):
     """Play options.episodes episodes without showing them; print each score, their mean and standard deviation.
 
-    renderer: names what the agent sees, in the file and its name. Returns the path of the JSON.
+    where: names what the agent sees, in the JSON and its name. Returns the path of the JSON.
     """
     limit_threads()
     make_folder(options.results)
     *_, facts = load(task, options, slots=1)  # finds missing or wrong files before any process starts
+    return _score(task, options, where, play_environments, facts)
+
+
+def evaluate_dream(task, options):
+    """The same in the dream, at options.temperature."""
+    limit_threads()
+    make_folder(options.results)
+    with quiet_stderr():
+        from worldmodels.dream import load_dreamer, play_dreams
+
+        *_, facts = load_dreamer(task, options)
+    return _score(task, options, f"dream{facts['temperature']:g}", play_dreams, facts)
+
+
+def _score(task, options, where, play, facts):
     start = time.monotonic()
-    scores, steps = play_all(task, options)
+    scores, steps = play_all(task, options, play)
     seconds = time.monotonic() - start
     mean, std = float(scores.mean()), float(scores.std())  # of the population, as in the 2018 code
     print(f"average_reward {mean:.2f} stdev {std:.2f}", flush=True)
     data = {
         "task": task.name,
-        "renderer": renderer,
+        "world": where,
         "episodes": len(scores),
         "mean": mean,
         "std": std,
@@ -62,19 +77,22 @@ def evaluate(task, options, renderer):
         "scores": scores.tolist(),
         "steps": steps.tolist(),
     }
-    path = Path(options.results) / file_name(task, options, renderer, facts["parameters_sha256"])
+    path = Path(options.results) / file_name(task, options, where, facts["parameters_sha256"])
     save_json(path, data, indent=1)
     print(f"wrote {path}")
     return path
 
 
-def play_all(task, options):
-    """Scores float64 and steps int64 of all episodes, in the order of their seeds, in which they are printed too."""
+def play_all(task, options, play):
+    """Scores float64 and steps int64 of all episodes, in the order of their seeds, in which they are printed too.
+
+    play: a worker's part, of the signature of play_environments.
+    """
     order = _seeds(options)
     workers = min(options.workers, len(order))
     results, printed = {}, 0
     with tqdm(total=len(order), unit="episode") as progress:
-        for seed, *result in run_in_processes(functools.partial(_play, task, options, workers), order, workers):
+        for seed, *result in run_in_processes(functools.partial(play, task, options, workers), order, workers):
             results[seed] = result
             progress.update()
             while printed < len(order) and order[printed] in results:
@@ -85,7 +103,7 @@ def play_all(task, options):
     return np.array(scores, np.float64), np.array(steps, np.int64)
 
 
-def _play(task, options, workers, queue):
+def play_environments(task, options, workers, queue):
     """A worker's part: play the seeds of the queue, yield (seed, score, steps).
 
     The agent's batches always have options.slots rows, however few environments there are: so nothing depends on the
@@ -113,7 +131,7 @@ def _seeds(options):
     return range(options.seed, options.seed + options.episodes)
 
 
-def file_name(task, options, renderer, sha256):
-    """task.renderer.seed<first>.<episodes>.<hash of C's parameters>[.precision].json"""
+def file_name(task, options, where, sha256):
+    """task.where.seed<first>.<episodes>.<hash of C's parameters>[.precision].json"""
     precision = [] if options.precision == "float32" else [options.precision]
-    return ".".join([task.name, renderer, f"seed{options.seed}", str(options.episodes), sha256[:8], *precision, "json"])
+    return ".".join([task.name, where, f"seed{options.seed}", str(options.episodes), sha256[:8], *precision, "json"])

@@ -96,7 +96,7 @@ class MDNRNN(keras.Model):
         kernel, bias = weights or self.head_weights()
         out = matmul(h, kernel, self.compute_dtype) + bias  # (..., [1 +] 3 * K * Z)
         end_logit, out = (out[..., 0], out[..., 1:]) if self.done else (None, out)
-        out = ops.reshape(out, (*h.shape[:-1], 3 * self.mixtures, self.z_size))
+        out = ops.reshape(out, (*ops.shape(h)[:-1], 3 * self.mixtures, self.z_size))
         logits, mean, logstd = ops.split(out, 3, axis=-2)  # (..., K, Z)
         return Mixture(logits - ops.logsumexp(logits, axis=-2, keepdims=True), mean, logstd), end_logit
 
@@ -147,9 +147,11 @@ def sample_z(mixture, temperature, uniform, normal):
 
     uniform in [0, 1) chooses the component, standard normal the place in it; both are (..., Z) float32.
     """
-    cumulative = ops.cumsum(ops.softmax(mixture.logmix / temperature, axis=-2), axis=-2)  # (..., K, Z)
-    passed = ops.cast(cumulative[..., :-1, :] <= ops.expand_dims(uniform, -2), "int32")
-    chosen = ops.sum(passed, axis=-2, keepdims=True)  # (..., 1, Z)
-    mean = ops.take_along_axis(mixture.mean, chosen, axis=-2)[..., 0, :]
-    logstd = ops.take_along_axis(mixture.logstd, chosen, axis=-2)[..., 0, :]
+    shares = ops.softmax(mixture.logmix / temperature, axis=-2)  # (..., K, Z)
+    mean, logstd, passed = mixture.mean[..., 0, :], mixture.logstd[..., 0, :], shares[..., 0, :]
+    for k in range(1, mixture.mean.shape[-2]):
+        further = uniform >= passed
+        mean = ops.where(further, mixture.mean[..., k, :], mean)
+        logstd = ops.where(further, mixture.logstd[..., k, :], logstd)
+        passed = passed + shares[..., k, :]
     return mean + ops.exp(logstd) * normal * temperature**0.5

@@ -25,6 +25,7 @@ class Task:
     controller_bias: bool
     max_steps: int
     to_action: Callable  # C's outputs (n, A) -> actions (n, A)
+    shortest_episode: int  # frames: random rollouts that end sooner are not learned from
     make_env: Callable  # (render_mode=None) -> a Gymnasium environment with 64x64 observations
 
 
@@ -72,6 +73,13 @@ def save_world_model(folder, vae, rnn):
     save_json(folder / "rnn.json", {"rnn": fingerprint(rnn), "vae": fingerprint(vae)})
 
 
+def check_world_model(folder):
+    """UserError if there is no V or no M in a folder. Needs no Keras, so nothing has to be loaded to find out."""
+    for name, script in (("vae.weights.h5", "vae_train.py"), ("rnn.weights.h5", "rnn_train.py")):
+        if not (path := Path(folder) / name).exists():
+            raise UserError(f"there is no {path}: run {script} first, or name a folder that has it with --weights")
+
+
 def load_controller(task, path):
     """A `.best.json`, or the mean of a run -> (Controller, parameters (P,) float32, run: its .run.json or {})."""
     path = Path(path)
@@ -113,22 +121,22 @@ def find_world_model(task, run, weights=None, precision="float32"):
 def load_agent(task, path, slots, weights=None, precision="float32"):
     """The whole agent of a controller file. Returns (Agent, parameters (P,), facts for a result's JSON)."""
     from worldmodels.agent import Agent
-    from worldmodels.weights import fingerprint
 
     controller, params, run = load_controller(task, path)
     _, vae, rnn = find_world_model(task, run, weights, precision)
     agent = Agent(vae, rnn, controller, task.to_action, slots, task.max_steps)
-    facts = {
-        "controller": controller.kind,
-        "parameters_sha256": _sha256(params),
-        "vae_sha256": fingerprint(vae),
-        "rnn_sha256": fingerprint(rnn),
-        "precision": precision,
-    }
-    return agent, params, facts
+    return agent, params, agent_facts(controller, params, vae, rnn) | {"precision": precision}
 
 
-def _sha256(array):
+def agent_facts(controller, params, vae, rnn):
+    """Which C, V and M these are, for a result's JSON."""
     import hashlib
 
-    return hashlib.sha256(np.ascontiguousarray(array, "<f4").tobytes()).hexdigest()
+    from worldmodels.weights import fingerprint
+
+    return {
+        "controller": controller.kind,
+        "parameters_sha256": hashlib.sha256(np.ascontiguousarray(params, "<f4").tobytes()).hexdigest(),
+        "vae_sha256": fingerprint(vae),
+        "rnn_sha256": fingerprint(rnn),
+    }

@@ -96,20 +96,16 @@ def watch_agent(task, options):
 
 
 def watch_dream(task, options, fps):
-    """The agent plays in its own dream at options.temperature; what V makes of z is shown."""
+    """The agent plays one dream, of options.seed, at options.temperature; what V makes of z is shown."""
     limit_threads()
     with quiet_stderr():
-        from worldmodels.dream import DreamStep, World, decode, dream, load_starts
-        from worldmodels.task import find_world_model, load_controller
+        from worldmodels.dream import decode, dream, load_dreamer
 
-        controller, params, run = load_controller(task, options.controller)
-        folder, vae, rnn = find_world_model(task, run, options.weights)
-    world = World(vae, rnn, *load_starts(folder, task.z_size))
-    graph = DreamStep(rnn, options.temperature, controller, task.to_action)
+        world, graph, params, facts = load_dreamer(task, options)
     max_steps = min(options.frames or task.max_steps, task.max_steps)
-    caption = f"a dream at temperature {options.temperature:g}"
+    caption = f"a dream at temperature {facts['temperature']:g}"
     with open_screen(options, f"{task.name}: the dream", fps) as show, tqdm(total=max_steps, unit="frame") as progress:
         for z, _, _ in dream(world, graph, params, [options.seed], max_steps):
-            show(side_by_side([(caption, decode(vae, z)[0])]))
+            show(side_by_side([(caption, decode(world.vae, z)[0])]))
             progress.update()
         tqdm.write(f"seed {options.seed}: dreamt {progress.n} frames")

@@ -38,6 +38,7 @@ class Window:
     def show(self, picture):
         pygame = _pygame()
         if self.screen is None:
+            need_display('pictures alone come without one, with render_mode="rgb_array"')
             pygame.display.init()
             pygame.display.set_caption(self.title)
             self.screen = pygame.display.set_mode(picture.shape[1::-1])
