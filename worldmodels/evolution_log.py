@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from worldmodels.cli import UserError
+from worldmodels.controller import save_parameters
 from worldmodels.files import atomic_path, make_folder, save_json
 
 
@@ -108,7 +109,7 @@ class Log:
         self.save_json("hist.json", state.history, indent=0)
         self.save_json("hist_best.json", state.evaluations, indent=0)
         if state.best is not None:
-            self.save_json("best.json", state.best)
+            save_parameters(self.folder / f"{self.name}.best.json", *state.best)
 
     def save_json(self, suffix, data, indent=None):
         save_json(self.folder / f"{self.name}.{suffix}", data, indent)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.cli import UserError, positive_float, positive_int, seed
+from worldmodels import training
+from worldmodels.cli import UserError, positive_float, positive_int
 from worldmodels.threads import quiet_stderr
 
 CLIP = 1.0  # gradients are clipped by value (2018 code: grad_clip)
@@ -14,32 +15,14 @@ STARTS = 1000  # episodes whose first frame is kept for dreams to start from (20
 
 def add_options(parser, steps, sequence, decay=1.0):
     """The options of rnn_train.py. Defaults are the 2018 code's."""
+    training.add_options(parser, "weights/rnn.weights.h5", "sequences", learning_rate=1e-3)
     add = parser.add_argument
     add("--data", default="series/series.npz", help="file made by series.py")
-    add(
-        "--out", default="weights/rnn.weights.h5", help="file for the weights; initial_z.json and rnn.json go beside it"
-    )
     add("--steps", type=positive_int, default=steps, help="batches to train on")
-    add("--batch_size", type=positive_int, default=100, help="sequences in a batch")
-    add(
-        "--sequence",
-        type=positive_int,
-        default=sequence,
-        help="frames in a sequence; cut at random from longer episodes",
-    )
-    add(
-        "--learning_rate",
-        type=positive_float,
-        default=1e-3,
-        help="of Adam at the start; may be changed when a run goes on",
-    )
-    add("--decay", type=positive_float, default=decay, help="factor a step on what of it is above --min_learning_rate")
+    add("--sequence", type=positive_int, default=sequence, help="frames in a sequence, through which gradients flow")
+    add("--decay", type=positive_float, default=decay, help="factor a step on the learning rate above its minimum")
     add("--min_learning_rate", type=positive_float, default=1e-5, help="where a decay below 1 leads to")
     add("--clip", type=positive_float, default=CLIP, help="gradients are cut to between plus and minus this")
-    add("--seed", type=seed, default=1, help="of the first weights, the choice of sequences and the noise")
-    add("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: faster where the CPU has it")
-    add("--log", default="tb", metavar="FOLDER", help="folder for TensorBoard")
-    add("--restart", action="store_true", help="start over instead of going on with the last checkpoint")
 
 
 def train_rnn(options, task):
@@ -53,25 +36,27 @@ def train_rnn(options, task):
     from worldmodels.series import Series
 
     series = Series(options.data)
-    training, held_out = hold_out(usable_episodes(series, options, task))
+    learned, held_out = hold_out(usable_episodes(series, options, task))
     folder = make_folder(Path(options.out).parent)
 
     with quiet_stderr():
         import keras
 
         from worldmodels.rnn import MDNRNN
-        from worldmodels.training import train
         from worldmodels.weights import fingerprint
 
         keras.utils.set_random_seed(options.seed)
         dtype = "mixed_bfloat16" if options.precision == "bfloat16" else None
         rnn = MDNRNN(task.z_size, task.action_size, task.hidden_size, done=task.end_logit, dtype=dtype)
     rnn.compile(keras.optimizers.Adam(learning_rate(options), clipvalue=options.clip))
-    measuring = Sequences(series, held_out or training, options.batch_size, options.sequence, seed=0)
-    losses = train(
+    if task.end_logit:
+        rnn.carry_state(options.batch_size)
+    batches = EndlessRows if task.end_logit else Sequences
+    sizes = options.batch_size, options.sequence
+    losses = training.train(
         rnn,
-        Sequences(series, training, options.batch_size, options.sequence, options.seed),
-        [next(measuring) for _ in range(HELD_OUT_BATCHES)],
+        batches(series, learned, *sizes, options.seed),
+        [next(batches(series, held_out or learned, *sizes, seed)) for seed in range(HELD_OUT_BATCHES)],
         options.out,
         options.steps,
         settings={"V": series.vae}
@@ -98,16 +83,20 @@ def usable_episodes(series, options, task):
         )
     if series.vae is None:
         raise UserError(f"{options.data} does not say which V made it: run series.py again")
-    usable = np.flatnonzero(series.lengths > options.sequence).tolist()  # a sequence also needs the frame after it
+    # A sequence also needs the frame after it. Where episodes are strung together, their length does not matter.
+    enough, remedy = (
+        (task.shortest_episode - 1, "run extract.py again, and series.py")
+        if task.end_logit
+        else (options.sequence, "choose a smaller --sequence")
+    )
+    usable = np.flatnonzero(series.lengths > enough).tolist()
     if not usable:
+        longest = max(series.lengths, default=0)
         raise UserError(
-            f"no episode of {options.data} has more than {options.sequence} frames (the longest has "
-            f"{max(series.lengths, default=0)}): choose a smaller --sequence"
+            f"no episode of {options.data} has more than {enough} frames (the longest has {longest}): {remedy}"
         )
     if left_out := len(series) - len(usable):
-        print(
-            f"{left_out:,} of {len(series):,} episodes are left out: they have no more than {options.sequence} frames"
-        )
+        print(f"{left_out:,} of {len(series):,} episodes are left out: they have no more than {enough} frames")
     return usable
 
 
@@ -152,9 +141,7 @@ class Sequences:
         chosen = rng.choice(self.episodes, self.batch_size, replace=self.batch_size > len(self.episodes))
         first = self.series.starts[chosen] + rng.integers(0, self.series.lengths[chosen] - self.length)
         frames = first[:, None] + np.arange(self.length + 1)  # (B, T + 1)
-        arrays = (self.series.mu, self.series.logvar, self.series.action)
-        mu, logvar, action = (array[frames].astype(np.float32) for array in arrays)
-        z = mu + np.exp(logvar / 2) * rng.standard_normal(mu.shape, np.float32)  # (B, T + 1, Z)
+        z, action = draw(self.series, frames, rng)
         return {"x": np.concatenate([z[:, :-1], action[:, :-1]], axis=-1), "z_next": z[:, 1:]}
 
     @property
@@ -164,3 +151,68 @@ class Sequences:
     def restore(self, state):
         self.batch = state["batch"]
         return True
+
+
+class EndlessRows:
+    """Batches for an M with an end logit (2018 code, Doom): each row of the batch is an endless string of episodes.
+
+    All rows deal from one deck of episodes, shuffled anew each time it has run out. A batch is the next `length` frames
+    of every row, so the state that M ends a batch in is where it begins the next one (MDNRNN.carry_state); the restart
+    flag says where an episode begins. z is drawn as in Sequences. A function of seed and number of the batch.
+    """
+
+    def __init__(self, series, episodes, batch_size, length, seed):
+        self.series, self.episodes, self.length, self.seed = series, np.array(episodes), length, seed
+        self.first_frame = np.zeros(len(series.mu), bool)
+        self.first_frame[series.starts] = True
+        self.batch = self.dealt = 0  # batches given and episodes dealt so far
+        self.deck = self.order = None
+        self.rest = [(0, 0)] * batch_size  # of each row: the frames (from, to) of its episode that are still to come
+
+    def __next__(self):
+        """A dict of x (B, T, Z + A + 1), z_next (B, T, Z), and end (B, T): 1 where the episode's last frame is."""
+        rng = np.random.default_rng((self.seed, self.batch))
+        self.batch += 1
+        frames = np.stack([self._next_frames(row) for row in range(len(self.rest))])  # (B, T + 1)
+        z, action = draw(self.series, frames, rng)
+        first = self.first_frame[frames].astype(np.float32)
+        x = np.concatenate([z[:, :-1], action[:, :-1], first[:, :-1, None]], axis=-1)
+        return {"x": x, "z_next": z[:, 1:], "end": first[:, 1:]}
+
+    def _next_frames(self, row):
+        """The row's next T frames, and the one after them, which stays for the next batch: (T + 1,) int."""
+        pieces, missing = [], self.length + 1
+        while missing > 0:
+            start, stop = self.rest[row]
+            if start == stop:
+                start, stop = self._deal()
+            pieces.append(np.arange(start, min(stop, start + missing)))
+            missing -= len(pieces[-1])
+            self.rest[row] = int(pieces[-1][-1]) + (missing > 0), stop
+        return np.concatenate(pieces)
+
+    def _deal(self):
+        """The first frame of the next episode of the deck, and the one behind its last."""
+        deck, place = divmod(self.dealt, len(self.episodes))
+        if deck != self.deck:
+            self.deck, self.order = deck, np.random.default_rng((self.seed, 1, deck)).permutation(self.episodes)
+        self.dealt += 1
+        episode = self.order[place]
+        return int(self.series.starts[episode]), int(self.series.starts[episode] + self.series.lengths[episode])
+
+    @property
+    def state(self):
+        return {"batch": self.batch, "dealt": self.dealt, "rest": self.rest, "frames": len(self.series.mu)}
+
+    def restore(self, state):
+        self.batch = state["batch"]
+        if state["frames"] != len(self.series.mu):
+            return False
+        self.dealt, self.rest = state["dealt"], [tuple(row) for row in state["rest"]]
+        return True
+
+
+def draw(series, frames, rng):
+    """z (B, T, Z), drawn from N(mu, sigma^2), and action (B, T, A) of frames (B, T), float32."""
+    mu, logvar, action = (array[frames].astype(np.float32) for array in (series.mu, series.logvar, series.action))
+    return mu + np.exp(logvar / 2) * rng.standard_normal(mu.shape, np.float32), action

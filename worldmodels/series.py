@@ -14,15 +14,40 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels.cli import UserError
-from worldmodels.episodes import inspect_episodes, read_ahead
+from worldmodels.cli import UserError, positive_int, seed
+from worldmodels.episodes import inspect_episodes, list_episodes, read_ahead
 from worldmodels.files import DAMAGED, atomic_path, load_json, make_folder, save_json
+from worldmodels.threads import quiet_stderr
 from worldmodels.weights import fingerprint
 
 ARRAYS = ("mu", "logvar", "action")
 BATCH = 250  # frames a call of the encoder; divides the 1,000 frames of a car episode
 SAVE_EPISODES = 5  # so many are encoded again at most after a kill
 _AGAIN = "run series.py again"
+
+
+def add_options(parser, z_size):
+    """The options of series.py."""
+    add = parser.add_argument
+    add("--data", default="record", help="folder of episodes made by extract.py")
+    add("--vae", default="weights/vae.weights.h5", help="weights made by vae_train.py")
+    add("--out", default="series/series.npz", help="file for mu, logvar and actions")
+    add("--z_size", type=positive_int, default=z_size, help="dimensions of z, as given to vae_train.py")
+    add("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: faster where the CPU has it")
+    add("--seed", type=seed, default=1,
+        help="nothing here is random; taken so that every script can be called alike")  # fmt: skip
+
+
+def make_series(options):
+    """Encode the episodes as `options` (of `add_options`) say."""
+    files = list_episodes(options.data)
+    with quiet_stderr():
+        from worldmodels.vae import VAE
+        from worldmodels.weights import load_weights
+
+        vae = VAE(options.z_size, dtype="mixed_bfloat16" if options.precision == "bfloat16" else None)
+    load_weights(vae, options.vae, "V")
+    write_series(vae, files, options.out)
 
 
 def encode(vae, obs):
@@ -179,7 +204,7 @@ def _map(path, name):
         file.seek(member.header_offset + 30 + int(name_length) + int(extra_length))
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
+        shape, fortran_order, dtype = read(file)
         if dtype.hasobject:
             raise ValueError("Python objects cannot be mapped")
-        return np.memmap(file, dtype, "r", file.tell(), shape)
+        return np.memmap(file, dtype, "r", file.tell(), shape, order="F" if fortran_order else "C")

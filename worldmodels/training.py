@@ -10,12 +10,25 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels.cli import UserError
+from worldmodels.cli import UserError, positive_float, positive_int, seed
 from worldmodels.files import atomic_path, make_folder
 from worldmodels.weights import all_finite, save_weights
 
 CHECKPOINT_SECONDS = 60  # so much work is lost at most when a run is killed
 ROW_STEPS = 100  # a row of the CSV and a point in TensorBoard are the mean of so many steps
+
+
+def add_options(parser, out, rows, learning_rate):
+    """The options that vae_train.py and rnn_train.py share. rows: what a batch is made of."""
+    add = parser.add_argument
+    add("--out", default=out, help="file for the trained weights; all else that is written goes beside it")
+    add("--batch_size", type=positive_int, default=100, help=f"{rows} in a batch")
+    add("--learning_rate", type=positive_float, default=learning_rate,
+        help="of Adam, at the start; may be changed when a run goes on")  # fmt: skip
+    add("--seed", type=seed, default=1, help=f"of the first weights, the order of {rows} and the noise")
+    add("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: faster where the CPU has it")
+    add("--log", default="tb", metavar="FOLDER", help="folder for TensorBoard")
+    add("--restart", action="store_true", help="start over instead of going on with the last checkpoint")
 
 
 def train(model, stream, held_out, out, steps, settings, tensorboard=None, restart=False):

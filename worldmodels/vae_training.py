@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.cli import positive_float, positive_int, seed
+from worldmodels import training
+from worldmodels.cli import positive_int
 from worldmodels.threads import quiet_stderr
 
 HELD_OUT_FRAMES = 1000
@@ -13,18 +14,12 @@ PICTURE_FRAMES = 16
 
 def add_options(parser, z_size):
     """The options of vae_train.py. Defaults are the paper's (A.1), and the 2018 code's where the paper has none."""
+    training.add_options(parser, "weights/vae.weights.h5", "frames", learning_rate=1e-4)
     add = parser.add_argument
     add("--data", default="record", help="folder of episodes made by extract.py")
-    add("--out", default="weights/vae.weights.h5", help="file for the trained weights")
     add("--epochs", type=positive_int, default=10, help="passes over the data (2018 code: 10; paper: 1)")
     add("--steps", type=positive_int, help="stop after so many batches instead of --epochs")
-    add("--batch_size", type=positive_int, default=100, help="frames in a batch")
-    add("--learning_rate", type=positive_float, default=1e-4, help="of Adam; may be changed when a run goes on")
     add("--z_size", type=positive_int, default=z_size, help="dimensions of z")
-    add("--seed", type=seed, default=1, help="of the first weights, the order of frames and the noise")
-    add("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: faster where the CPU has it")
-    add("--log", default="tb", metavar="FOLDER", help="folder for TensorBoard")
-    add("--restart", action="store_true", help="start over instead of going on with the last checkpoint")
 
 
 def train_vae(options):
@@ -37,14 +32,13 @@ def train_vae(options):
     with quiet_stderr():
         import keras
 
-        from worldmodels.training import train
         from worldmodels.vae import VAE
 
         keras.utils.set_random_seed(options.seed)
         vae = VAE(options.z_size, dtype="mixed_bfloat16" if options.precision == "bfloat16" else None)
     vae.compile(keras.optimizers.Adam(options.learning_rate))
     pictures = some_frames(held_out_files or training_files, HELD_OUT_FRAMES)
-    losses = train(
+    losses = training.train(
         vae,
         VAEBatches(frames, vae, options.seed),
         fixed_batches(vae, pictures, options.batch_size),
