@@ -1,1 +1,7 @@
 """World Models (Ha & Schmidhuber, 2018): V, M, C, evolution and the rollout loop, each written once for every task."""
+
+import sys
+from pathlib import Path
+
+# Python puts a script's own folder first on its path. There, doomrnn/doomrnn.py would hide the package it is part of.
+sys.path[:] = [entry for entry in sys.path if not Path(entry, "__init__.py").exists()]

@@ -1,0 +1,86 @@
+"""How fast Doom Take Cover is dreamt on one core: many dreams at once, and beside it the Gymnasium dream, call by call.
+
+    python benchmarks/dream.py
+
+Both with the shipped C, sampling included. They take turns in one run, so that a busy machine slows both alike.
+"""
+
+import statistics
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from worldmodels.cli import Parser, positive_float, positive_int, run
+from worldmodels.files import save_json
+from worldmodels.provenance import command, machine, versions
+from worldmodels.threads import limit_threads, quiet_stderr
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def measure_batched(world, graph, params, slots, seeds, max_steps):
+    """Steps/s of dreams in lockstep, those that have ended replaced by the next: what evolution does."""
+    from worldmodels.dream import run_dreams
+    from worldmodels.rollout import Job
+
+    start = time.perf_counter()
+    steps = sum(steps for _, steps in run_dreams(world, graph, (Job(s, params) for s in seeds), slots, max_steps))
+    return steps / (time.perf_counter() - start)
+
+
+def measure_single(env, params, seeds, steps):
+    """Steps/s of the Gymnasium environment with the same C, for `steps` steps."""
+    matrix = params[:, None]  # (1088, 1)
+    start, done = time.perf_counter(), 0
+    for seed in seeds:
+        z, _ = env.reset(seed=seed)
+        ended = False
+        while not ended and done < steps:
+            inputs = np.concatenate([z, env.dreams.c[0], env.dreams.h[0]])
+            z, _, terminated, truncated, _ = env.step(np.tanh(inputs @ matrix))
+            ended, done = terminated or truncated, done + 1
+        if done >= steps:
+            break
+    return done / (time.perf_counter() - start)
+
+
+def main():
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--slots", type=positive_int, default=64, help="dreams in lockstep, as in train.py")
+    parser.add_argument("--dreams", type=positive_int, default=256, help="dreams a turn, all at once")
+    parser.add_argument("--steps", type=positive_int, default=500, help="steps a turn, one at a time")
+    parser.add_argument("--turns", type=positive_int, default=5, help="of each; their median counts")
+    parser.add_argument("--temperature", type=positive_float, help="if not given, the one C was trained at")
+    parser.add_argument("--controller", default=ROOT / "doomrnn/pretrained/doomrnn.cma.16.64.best.json", help="C")
+    parser.add_argument("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
+    args = parser.parse_args()
+    limit_threads()
+    with quiet_stderr():
+        from doomrnn.doomrnn import DoomDream
+        from doomrnn.task import DOOM
+        from worldmodels.dream import load_dreamer
+
+        world, graph, params, facts = load_dreamer(DOOM, args)
+    env = DoomDream(facts["temperature"])
+    env.world = world
+    measure_batched(world, graph, params, args.slots, range(args.slots), 20)  # traces the graphs
+    measure_single(env, params, [0], 20)
+    speeds = SimpleNamespace(batched=[], single=[])
+    for turn in range(args.turns):
+        seeds = range(turn * args.dreams, (turn + 1) * args.dreams)
+        speeds.batched.append(measure_batched(world, graph, params, args.slots, seeds, DOOM.max_steps))
+        speeds.single.append(measure_single(env, params, seeds, args.steps))
+    batched, single = statistics.median(speeds.batched), statistics.median(speeds.single)
+    print(f"one core, temperature {facts['temperature']:g}, medians of {args.turns} turns")
+    print(f"  {args.slots} dreams at once        {batched:8,.0f} steps/s")
+    print(f"  Gymnasium, call by call  {single:8,.0f} steps/s")
+    print(f"  ratio                    {batched / single:8.1f}")
+    data = {"command": command(), "machine": machine(), "versions": versions(), **facts, "slots": args.slots}
+    data |= {"steps_per_second": vars(speeds), "median_ratio": batched / single}
+    save_json(ROOT / "results" / "benchmark_dream.json", data, indent=1)
+
+
+if __name__ == "__main__":
+    run(main)

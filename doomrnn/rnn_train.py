@@ -1,0 +1,18 @@
+"""Step 4: train M, the mixture density network on top of an LSTM, on the series; and write where dreams start."""
+
+from worldmodels.cli import Parser, run
+from worldmodels.rnn_training import add_options, train_rnn
+
+
+def main():
+    parser = Parser(description=__doc__)
+    add_options(parser, steps=24400, sequence=500, decay=0.99999)
+    options = parser.parse_args()
+
+    from doomrnn.task import DOOM
+
+    train_rnn(options, DOOM)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,21 @@
+"""Doom Take Cover's sizes (paper, table in A) for the shared library."""
+
+from pathlib import Path
+
+from doomrnn.doomreal import ACTION_SIZE, MAX_STEPS, DoomTakeCover
+from worldmodels.task import Task
+
+DOOM = Task(
+    name="doomrnn",
+    folder=Path(__file__).resolve().parent,
+    z_size=64,
+    hidden_size=512,
+    action_size=ACTION_SIZE,
+    end_logit=True,
+    controller="z_c_h",
+    controller_bias=False,
+    max_steps=MAX_STEPS,
+    shortest_episode=101,  # 2018 code
+    to_action=lambda outputs: outputs,  # the environment cuts [-1, 1] in thirds; M reads the number itself
+    make_env=DoomTakeCover,
+)

@@ -1,0 +1,61 @@
+"""5. Evolve C in the dream: python train.py  ->  log/doomrnn.cma.16.64.best.json
+
+CMA-ES over the parameters of C, which never sees the game: every candidate lives in M's dream, and is worth the steps
+that it survives there. It starts its own MPI ranks, writes a checkpoint every generation, and goes on from it when the
+same command is run again.
+"""
+
+import functools
+
+from worldmodels.cli import Parser, positive_float, run
+from worldmodels.controller import KINDS
+from worldmodels.evolution import evolve
+from worldmodels.evolution_options import add_options, log_name
+
+
+def options():
+    parser = Parser(description=__doc__.splitlines()[0])
+    add_options(parser)
+    parser.set_defaults(slots=64)
+    parser.add_argument(
+        "--temperature",
+        type=positive_float,
+        default=1.15,
+        help="of the dream (paper: 1.15 does best; below 1, C learns to exploit the mistakes of M)",
+    )
+    parser.add_argument(
+        "--controller", choices=KINDS, default="z_c_h", help="what C reads; kinds other than z_c_h join the log's name"
+    )
+    parser.add_argument(
+        "--weights", default="weights", help="folder of V, M and initial_z.json, which stay as they are"
+    )
+    return parser.parse_args()
+
+
+def make_player(args):
+    """What a worker plays with: see evolve()."""
+    from doomrnn.task import DOOM as task
+    from worldmodels.dream import DreamSteps, dream_player, load_world
+    from worldmodels.task import controller_of
+    from worldmodels.weights import fingerprint
+
+    world = load_world(task, args.weights)
+    graph = DreamSteps(world.rnn, args.temperature, controller_of(task, args.controller), task.to_action)
+    facts = {"vae": fingerprint(world.vae), "rnn": fingerprint(world.rnn), "temperature": args.temperature}
+    return dream_player(world, graph, args.slots, task.max_steps), facts
+
+
+def main():
+    args = options()
+
+    from doomrnn.task import DOOM
+    from worldmodels.task import check_world_model, controller_of
+
+    check_world_model(args.weights)
+    name = log_name(DOOM.name, args, default_controller=DOOM.controller)
+    num_params = controller_of(DOOM, args.controller).num_params
+    evolve(args, name, num_params, functools.partial(make_player, args), essential=("temperature",))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,14 @@
+"""Step 2: train V, the variational autoencoder, on the frames of random rollouts."""
+
+from worldmodels.cli import Parser, run
+from worldmodels.vae_training import add_options, train_vae
+
+
+def main():
+    parser = Parser(description=__doc__)
+    add_options(parser, z_size=64)
+    train_vae(parser.parse_args())
+
+
+if __name__ == "__main__":
+    run(main)
