@@ -1,4 +1,5 @@
 # make expert_rollouts   expert CarRacing rollouts by the shipped agent, in carracing/expert_rollouts/
+# make doom_demo         the shipped agent plays Doom Take Cover, and dreams of it: one video of each, in doomrnn/
 # make test              all tests
 # make lint              ruff
 # Each does its own set-up: a virtual environment in .venv, packages from wheels; no sudo, no compiler, no display.
@@ -7,11 +8,16 @@ SYSTEM_PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PYTHON = $(CURDIR)/.venv/bin/python
 THREADS ?= $(shell nproc 2>/dev/null || echo 1)
 ROLLOUTS ?= 20
+DOOM_AGENT = pretrained/doomrnn.cma.16.64.best.json
 
-.PHONY: expert_rollouts test lint clean
+.PHONY: expert_rollouts doom_demo test lint clean
 
 expert_rollouts: .venv/installed
 	cd carracing && $(PYTHON) generation_script.py --threads $(THREADS) --rollouts $(ROLLOUTS)
+
+doom_demo: .venv/installed
+	cd doomrnn && $(PYTHON) model.py doomreal render $(DOOM_AGENT) --video game.mp4
+	cd doomrnn && $(PYTHON) model.py doomrnn render $(DOOM_AGENT) --video dream.mp4
 
 test: .venv/installed .venv/installed-dev
 	$(PYTHON) -m pytest

@@ -4,16 +4,18 @@ M takes the environment's place: it draws each next z at a temperature, and V's 
 """
 
 from worldmodels import watch
-from worldmodels.cli import Parser, non_negative_int, positive_float, run
+from worldmodels.cli import Parser, non_negative_int, positive_float, positive_int, run
 
 
 def options():
     parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("controller", metavar="FILE", help="parameters of C; its V and M are found by it")
     parser.add_argument("--temperature", type=positive_float, default=1.0, help="below 1 tamer, above 1 wilder")
-    parser.add_argument("--seed", type=non_negative_int, default=0, help="of where it starts, and of every draw")
+    parser.add_argument("--seed", type=non_negative_int, default=0, help="of the first dream; the others follow")
+    parser.add_argument("--episodes", type=positive_int, default=1, help="how many dreams")
     parser.add_argument("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
     watch.add_options(parser)
+    parser.set_defaults(slots=1)  # one at a time
     return parser.parse_args()
 
 

@@ -10,23 +10,10 @@ from worldmodels import evaluation, watch
 from worldmodels.cli import Parser, run
 
 
-def options():
-    parser = Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("mode", choices=("norender", "render"), help="norender: scores only; render: watch")
-    evaluation.add_options(parser)
-    parser.add_argument("--stock", action="store_true", help="gymnasium's own renderer in place of ours")
-    watch.add_options(parser)
-    args = parser.parse_args()
-    if args.mode == "norender" and (args.video or args.frames):
-        parser.error("--video and --frames go with render")
-    args.episodes = args.episodes or (evaluation.EPISODES if args.mode == "norender" else 1)
-    return args
-
-
 def main():
-    args = options()
-    if args.mode == "render":
-        watch.check_screen(args)
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--stock", action="store_true", help="gymnasium's own renderer in place of ours")
+    args = watch.parse_options(parser)
 
     from carracing.stock import StockCarRacing
     from carracing.task import CARRACING

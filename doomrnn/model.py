@@ -11,27 +11,19 @@ from worldmodels.cli import Parser, positive_float, run
 def options():
     parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("world", choices=("doomreal", "doomrnn"), help="doomreal: the game; doomrnn: M's dream of it")
-    parser.add_argument("mode", choices=("norender", "render"), help="norender: scores only; render: watch")
-    evaluation.add_options(parser)
     parser.add_argument(
         "--temperature", type=positive_float, help="of the dream; if not given, the one C was trained at"
     )
-    watch.add_options(parser)
-    args = parser.parse_args()
-    if args.mode == "norender" and (args.video or args.frames):
-        parser.error("--video and --frames go with render")
+    args = watch.parse_options(parser)
     if args.world == "doomreal" and args.temperature:
         parser.error("--temperature goes with doomrnn: the game has none")
     if args.world == "doomrnn" and args.precision != "float32":
         parser.error("--precision goes with doomreal: V, whose arithmetic it is, does not look at dreams")
-    args.episodes = args.episodes or (evaluation.EPISODES if args.mode == "norender" else 1)
     return args
 
 
 def main():
     args = options()
-    if args.mode == "render":
-        watch.check_screen(args)
 
     from doomrnn.doomreal import FPS
     from doomrnn.task import DOOM

@@ -5,6 +5,12 @@ from pathlib import Path
 from doomrnn.doomreal import ACTION_SIZE, MAX_STEPS, DoomTakeCover
 from worldmodels.task import Task
 
+
+def to_action(outputs):
+    """C's output (n, 1) in [-1, 1] is the action: the game cuts it in thirds, and M reads the number itself."""
+    return outputs
+
+
 DOOM = Task(
     name="doomrnn",
     folder=Path(__file__).resolve().parent,
@@ -16,6 +22,6 @@ DOOM = Task(
     controller_bias=False,
     max_steps=MAX_STEPS,
     shortest_episode=101,  # 2018 code
-    to_action=lambda outputs: outputs,  # the environment cuts [-1, 1] in thirds; M reads the number itself
+    to_action=to_action,
     make_env=DoomTakeCover,
 )

@@ -1,55 +1,18 @@
 """The numbered CarRacing scripts as a user runs them: in order, at tiny scale, killed, and given wrong things."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import ENVIRONMENT, ROOT, Scripts, kill_when
 
-from worldmodels.threads import thread_limits
-
-CARRACING = Path(__file__).resolve().parents[1] / "carracing"
-ENVIRONMENT = os.environ | thread_limits()
-
-
-def start(folder, script, *options):
-    command = [sys.executable, CARRACING / script, *map(str, options)]
-    return subprocess.Popen(
-        command, cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=-1, stderr=-1, text=True
-    )
-
-
-def run(folder, script, *options, code=0):
-    """Run a script inside folder; returns what it printed. The exit code has to be `code`."""
-    process = start(folder, script, *options)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == code, f"{script}: exit code {process.returncode}\n{out}\n{err}"
-    return out + err
-
-
-def error_of(folder, script, *options):
-    """The one line that a script answers a wrong input with."""
-    output = run(folder, script, *options, code=2)
-    assert "Traceback" not in output
-    lines = [line for line in output.splitlines() if "error:" in line]
-    assert len(lines) == 1, output
-    return lines[0]
-
-
-def kill_when(process, condition):
-    """kill -9 a script as soon as the condition holds; it has to be running then."""
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()  # returns when its workers, which write to the same pipes, are gone too
+CARRACING = ROOT / "carracing"
+SCRIPTS = Scripts("carracing")
+start, run, error_of = SCRIPTS.start, SCRIPTS.run, SCRIPTS.error_of
 
 
 @pytest.fixture(scope="module")

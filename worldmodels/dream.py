@@ -202,21 +202,23 @@ def play_dreams(task, options, workers, queue):
         yield job.seed, float(steps), steps
 
 
-def dream(world, graph, params, seeds, max_steps):
+def dream(world, graph, params, seeds, max_steps, slots=0):
     """C plays in its own dreams, one a seed, all in lockstep, for those who want to see them.
 
-    graph: DreamSteps with a controller; params: (P,) float32. Yields for every step z (B, Z), the actions taken on it
-    (B, A), and which dreams are alive (B,) bool: the length of dream i is the number of steps it is alive at.
+    graph: DreamSteps with a controller; params: (P,) float32. slots: rows of the batch, at least one a seed. Yields for
+    every step z (B, Z), the actions taken on it (B, A), and which of the B dreams are alive (B,) bool: the length of
+    dream i is the number of steps it is alive at.
     """
-    dreams = _Dreams(world, graph, len(seeds))
+    count = len(seeds)
+    dreams = _Dreams(world, graph, max(count, slots))
     for slot, seed in enumerate(seeds):
         dreams.start(slot, np.random.default_rng(seed))
-    params = np.tile(np.float32(params), (len(seeds), 1))
-    alive, left = np.ones(len(seeds), bool), max_steps
+    params = np.tile(np.float32(params), (len(dreams.z), 1))
+    alive, left = np.ones(count, bool), max_steps
     while left > 0 and alive.any():
         for z, action, ended in list(zip(*dreams.advance(STEPS, params=params), strict=True))[:left]:
-            yield z, action, alive
-            alive = alive & ~ended
+            yield z[:count], action[:count], alive
+            alive = alive & ~ended[:count]
             if not alive.any():
                 return
         left -= STEPS

@@ -24,11 +24,11 @@ def add_options(parser):
     add("--episodes", type=positive_int, help=f"how many; if not given, {EPISODES} for norender and 1 for render")
     first = seeds.TEST.start  # of a range that training never uses
     add("--seed", type=non_negative_int, default=first, help="of the first episode; the others follow")
-    add("--workers", type=positive_int, default=available_cores(), help="processes; the scores do not depend on it")
-    add("--slots", type=positive_int, default=16, help="environments in lockstep in each process")
+    add("--workers", type=positive_int, default=available_cores(), help="norender: processes; no score depends on it")
+    add("--slots", type=positive_int, default=16, help="episodes in lockstep in each process")
     add("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
     add("--precision", choices=("float32", "bfloat16"), default="float32", help="V's arithmetic")
-    add("--results", metavar="DIR", default=RESULTS, help="folder for the JSON with all scores")
+    add("--results", metavar="DIR", default=RESULTS, help="norender: folder for the JSON with all scores")
 
 
 def evaluate(task, options, where):

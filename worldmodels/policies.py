@@ -32,6 +32,31 @@ class BrownianPolicy:
         return np.asarray(self.to_action(self.width[slots] * self.position[slots]), np.float32)
 
 
+class HeldActions:
+    """Actions drawn evenly from [-1, 1], each held for some steps: 1 to `longest`, drawn with it (paper, Doom: 10).
+
+    They are numbers that float16 holds exactly, so that an episode file says what was played to the bit.
+    """
+
+    def __init__(self, action_size, slots, longest=10):
+        self.longest = longest
+        self.actions = np.zeros((slots, action_size), np.float32)
+        self.left = np.zeros(slots, int)
+        self.rngs = [None] * slots
+
+    def start(self, slot, job):
+        self.rngs[slot], self.left[slot] = job.rng(), 0
+
+    def act(self, slots, observations):
+        """slots: (n,) int. observations are not looked at. Returns (n, A) float32."""
+        for slot in slots[self.left[slots] == 0]:
+            rng = self.rngs[slot]
+            self.actions[slot] = rng.uniform(-1, 1, self.actions.shape[1]).astype(np.float16)
+            self.left[slot] = rng.integers(1, self.longest + 1)
+        self.left[slots] -= 1
+        return self.actions[slots]
+
+
 class RandomAgents:
     """The whole agent with random weights, the 2018 code's random policy: odd, mostly saturated actions, held for long.
 

@@ -4,8 +4,8 @@ import contextlib
 
 from tqdm import tqdm
 
+from worldmodels import evaluation
 from worldmodels.cli import positive_int
-from worldmodels.evaluation import load
 from worldmodels.threads import limit_threads, quiet_stderr
 from worldmodels.video import check_video, side_by_side, write_video
 from worldmodels.window import Window, need_display, read_keys
@@ -20,6 +20,20 @@ def add_options(parser):
     add = parser.add_argument
     add("--video", metavar="FILE", help="write an .mp4 or .gif in place of a window; needs no display")
     add("--frames", type=positive_int, metavar="N", help="stop every episode after so many frames (a short video)")
+
+
+def parse_options(parser):
+    """The options of every task's model.py, beside those that `parser` has: parsed, and checked against one another."""
+    parser.add_argument("mode", choices=("norender", "render"), help="norender: scores only; render: watch")
+    evaluation.add_options(parser)
+    add_options(parser)
+    options = parser.parse_args()
+    if options.mode == "norender" and (options.video or options.frames):
+        parser.error("--video and --frames go with render")
+    options.episodes = options.episodes or (evaluation.EPISODES if options.mode == "norender" else 1)
+    if options.mode == "render":
+        check_screen(options)
+    return options
 
 
 def check_screen(options):
@@ -80,7 +94,7 @@ def watch_agent(task, options):
     from worldmodels.rollout import Job, run_episodes
 
     limit_threads()
-    agent, params, _ = load(task, options, options.slots)
+    agent, params, _ = evaluation.load(task, options, options.slots)
     env = task.make_env(render_mode="rgb_array")
     max_steps = min(options.frames or task.max_steps, task.max_steps)
     jobs = [Job(seed, params) for seed in range(options.seed, options.seed + options.episodes)]
@@ -96,7 +110,10 @@ def watch_agent(task, options):
 
 
 def watch_dream(task, options, fps):
-    """The agent plays one dream, of options.seed, at options.temperature; what V makes of z is shown."""
+    """The agent plays options.episodes dreams from options.seed on, and what V makes of them is shown.
+
+    At options.temperature (see load_dreamer). As in watch_agent, the batch has options.slots rows.
+    """
     limit_threads()
     with quiet_stderr():
         from worldmodels.dream import decode, dream, load_dreamer
@@ -104,8 +121,11 @@ def watch_dream(task, options, fps):
         world, graph, params, facts = load_dreamer(task, options)
     max_steps = min(options.frames or task.max_steps, task.max_steps)
     caption = f"a dream at temperature {facts['temperature']:g}"
-    with open_screen(options, f"{task.name}: the dream", fps) as show, tqdm(total=max_steps, unit="frame") as progress:
-        for z, _, _ in dream(world, graph, params, [options.seed], max_steps):
-            show(side_by_side([(caption, decode(world.vae, z)[0])]))
-            progress.update()
-        tqdm.write(f"seed {options.seed}: dreamt {progress.n} frames")
+    frames = options.episodes * max_steps
+    with open_screen(options, f"{task.name}: the dream", fps) as show, tqdm(total=frames, unit="frame") as progress:
+        for seed in range(options.seed, options.seed + options.episodes):
+            before = progress.n
+            for z, _, _ in dream(world, graph, params, [seed], max_steps, options.slots):
+                show(side_by_side([(caption, decode(world.vae, z)[0])]))
+                progress.update()
+            tqdm.write(f"seed {seed}: dreamt {progress.n - before} frames")

@@ -1,0 +1,156 @@
+"""At which resolution should ViZDoom draw, if the agent sees 64x64 pixels of it? Speed, frames and far fireballs.
+
+    python benchmarks/doom_resolution.py
+
+The same episodes at each resolution. What matters in Take Cover is to see a fireball while it is far away: ViZDoom's
+labels say where there is one, and its contrast is how much its pixels differ from their surroundings in the 64x64
+frame. docs/doom_resolution.png shows the smallest ones. The resolutions take turns; look at the ratios.
+"""
+
+import statistics
+import timeit
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import vizdoom
+from env import gymnasium_contestant
+from PIL import Image, ImageDraw
+
+from doomrnn.doomreal import ACTION_SIZE, MAX_STEPS, SIZE, DoomTakeCover
+from worldmodels.cli import Parser, non_negative_int, positive_int, run
+from worldmodels.files import atomic_path, save_json
+from worldmodels.policies import HeldActions
+from worldmodels.provenance import command, machine, versions
+from worldmodels.rollout import Job, run_episodes
+from worldmodels.threads import limit_threads
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT, PICTURE = ROOT / "results" / "benchmark_doom_resolution.json", ROOT / "docs" / "doom_resolution.png"
+REFERENCE = "640x480"
+RESOLUTIONS = {REFERENCE: 1, "320x240": 3, "160x120": 8}  # and how many steps each takes while the first takes one
+FAR = 16  # a fireball is far if it is at most so many of 640 pixels wide, which is 1.6 of 64; next to the imp it is 10
+MARGIN = 5  # pixels of 64 that have to be around it
+ENLARGED, MOMENTS = 4, 4
+
+
+class Labelled(vizdoom.DoomGame):
+    """A game that says which objects are in the picture, and where."""
+
+    def __init__(self):
+        super().__init__()
+        self.set_labels_buffer_enabled(True)
+
+
+def watch(envs, seed, actions):
+    """Play an episode in all environments at once. Yields at each step: frames (E, 64, 64, 3), far fireballs.
+
+    far fireballs: [(visible pixels of 640x480, x, y)], x and y in pixels of the 64x64 frame; the first env is Labelled.
+    Checks that rewards, health and endings agree.
+    """
+    frames, ended = [env.reset(seed=seed)[0] for env in envs], False
+    for action in actions:
+        yield np.array(frames, int), far_fireballs(envs[0].game.doom.get_state())
+        frames, *rest = zip(*(env.step(action) for env in envs), strict=True)
+        health = {env.game.doom.get_game_variable(vizdoom.GameVariable.HEALTH) for env in envs}
+        assert len(health) == 1 and all(len(set(map(str, values))) == 1 for values in rest), "not the same episode"
+        ended = rest[1][0] or rest[2][0]
+    assert ended
+
+
+def far_fireballs(state):
+    found = []
+    for label in state.labels:
+        x, y = (label.x + label.width / 2) / 10, (label.y + label.height / 2) / 6.25
+        inside = min(x, y) >= MARGIN and max(x, y) < SIZE - MARGIN
+        if label.object_name == "DoomImpBall" and label.width <= FAR and inside:
+            found.append((int((state.labels_buffer == label.value).sum()), int(x), int(y)))
+    return [fireball for fireball in found if fireball[0] >= 50]  # others are mostly hidden
+
+
+def contrast(frame, x, y):
+    """How much the most different of the 3x3 pixels around (x, y) differs from the median of the 9x9."""
+    background = np.median(frame[y - 4 : y + 5, x - 4 : x + 5], (0, 1))
+    return np.abs(frame[y - 1 : y + 2, x - 1 : x + 2] - background).max()
+
+
+def speeds(envs, episodes, steps):
+    """{resolution: steps/s}, resets included."""
+    contestants = {r: gymnasium_contestant(env, episodes) for r, env in envs.items()}
+    for _ in range(0, steps, 20):
+        for resolution, share in RESOLUTIONS.items():
+            contestants[resolution].play(20 * share)
+    return {r: c.steps / c.seconds for r, c in contestants.items()}
+
+
+def draw(moments):
+    """moments: [(frames (E, 64, 64, 3), x, y)], one column each; the fireball is inside the white frame."""
+    side = SIZE * ENLARGED
+    picture = Image.new("RGB", (len(moments) * (side + 4) - 4, len(RESOLUTIONS) * (side + 16)), "white")
+    pen = ImageDraw.Draw(picture)
+    for row, resolution in enumerate(RESOLUTIONS):
+        top = row * (side + 16) + 14
+        pen.text((2, top - 13), f"drawn at {resolution}", "black")
+        for column, (frames, x, y) in enumerate(moments):
+            left = column * (side + 4)
+            frame = Image.fromarray(frames[row].astype(np.uint8))
+            picture.paste(frame.resize((side, side), Image.Resampling.NEAREST), (left, top))
+            box = [
+                left + (x - 3) * ENLARGED,
+                top + (y - 3) * ENLARGED,
+                left + (x + 4) * ENLARGED,
+                top + (y + 4) * ENLARGED,
+            ]
+            pen.rectangle(box, outline="white")
+    with atomic_path(PICTURE) as temporary:
+        picture.save(temporary, optimize=True)
+
+
+def main():
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--episodes", type=positive_int, default=6, help="episodes to compare")
+    parser.add_argument(
+        "--steps", type=positive_int, default=1000, help="steps to time at 640x480; the others take more"
+    )
+    parser.add_argument("--seed", type=non_negative_int, default=0, help="of the first episode")
+    args = parser.parse_args()
+    limit_threads()
+    envs = {resolution: DoomTakeCover(resolution=resolution) for resolution in RESOLUTIONS}
+    jobs = [Job(seed) for seed in range(args.seed, args.seed + args.episodes)]
+    played = run_episodes([envs["160x120"]], HeldActions(ACTION_SIZE, 1), jobs, MAX_STEPS, record=True)
+    episodes = {episode.job.seed: episode.frames.actions for episode in played}
+    with mock.patch.object(vizdoom, "DoomGame", Labelled):
+        labelled = DoomTakeCover(resolution=REFERENCE)
+        labelled.reset()
+
+    differences, contrasts, smallest = [], [], {}
+    for seed, actions in episodes.items():
+        for frames, fireballs in watch([labelled, *list(envs.values())[1:]], seed, actions):
+            differences.append(np.abs(frames - frames[0]).mean((1, 2, 3)))
+            for pixels, x, y in fireballs:
+                contrasts.append([contrast(frame, x, y) for frame in frames])
+                if pixels < smallest.get(seed, (np.inf,))[0]:
+                    smallest[seed] = pixels, frames, x, y
+    moments = sorted(smallest.values(), key=lambda moment: moment[0])[:MOMENTS]
+    draw([moment[1:] for moment in moments])
+
+    per_second = speeds(envs, episodes, args.steps)
+    contrasts, results = np.array(contrasts), {}
+    for i, (resolution, env) in enumerate(envs.items()):
+        results[resolution] = {
+            "steps_per_second": per_second[resolution],
+            "times_640x480": per_second[resolution] / per_second[REFERENCE],
+            "microseconds_to_shrink": 1e5 * statistics.median(timeit.repeat(env._observe, number=10, repeat=30)),
+            "mean_difference": np.mean(differences, 0)[i],
+            "fireball_contrast": contrasts[:, i].mean(),
+            "fireball_contrast_10_percent": np.percentile(contrasts[:, i], 10),
+            "fireballs_of_less_than_half_the_contrast": (contrasts[:, i] < contrasts[:, 0] / 2).mean(),
+        }
+        print(resolution, " ".join(f"{name} {value:.3g}" for name, value in results[resolution].items()))
+    frames = {"episodes": len(episodes), "frames": len(differences), "far_fireballs": len(contrasts)}
+    origin = {"command": command(), "machine": machine(), "versions": versions()}
+    save_json(RESULT, origin | frames | {"resolutions": results}, indent=1)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,52 @@
+"""The numbered scripts as a user runs them: as processes, inside some folder, killed, and given wrong things."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from worldmodels.threads import thread_limits
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = os.environ | thread_limits()
+
+
+class Scripts:
+    """The scripts of a task's folder."""
+
+    def __init__(self, task):
+        self.folder = ROOT / task
+
+    def start(self, folder, script, *options):
+        """Start a script inside a folder."""
+        command = [sys.executable, self.folder / script, *map(str, options)]
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, text=True, **pipes)
+
+    def run(self, folder, script, *options, code=0):
+        """Run a script inside a folder; returns what it printed. The exit code has to be `code`."""
+        process = self.start(folder, script, *options)
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == code, f"{script}: exit code {process.returncode}\n{out}\n{err}"
+        return out + err
+
+    def error_of(self, folder, script, *options):
+        """The one line that a script answers a wrong input with."""
+        output = self.run(folder, script, *options, code=2)
+        assert "Traceback" not in output
+        lines = [line for line in output.splitlines() if "error:" in line]
+        assert len(lines) == 1, output
+        return lines[0]
+
+
+def kill_when(process, condition):
+    """kill -9 a script as soon as the condition holds; it has to be running then."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()  # returns when its workers, which write to the same pipes, are gone too

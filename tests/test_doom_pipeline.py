@@ -1,0 +1,159 @@
+"""The numbered Doom scripts as a user runs them: in order, at tiny scale, killed, and given wrong things."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from scripts import Scripts, kill_when
+
+from worldmodels.rollout import Job
+
+SCRIPTS = Scripts("doomrnn")
+run, start, error_of = SCRIPTS.run, SCRIPTS.start, SCRIPTS.error_of
+BEST = "log/doomrnn.cma.2.4.best.json"
+EVOLVE = (
+    "train.py",
+    "-n",
+    2,
+    "--popsize",
+    4,
+    "--num_episode",
+    2,
+    "--eval_steps",
+    1,
+    "--eval_episodes",
+    4,
+    "--slots",
+    4,
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder in which steps 1 to 5 have been run at tiny scale."""
+    folder = tmp_path_factory.mktemp("doomrnn")
+    run(folder, "extract.py", "--episodes", 8, "--workers", 2)
+    run(folder, "vae_train.py", "--steps", 12, "--batch_size", 20)
+    run(folder, "series.py")
+    run(folder, "rnn_train.py", "--steps", 3, "--batch_size", 4, "--sequence", 50)
+    run(folder, *EVOLVE, "--generations", 2)
+    return folder
+
+
+def test_the_series_holds_episodes_of_their_own_lengths(folder):
+    with np.load(folder / "series/series.npz") as data:
+        lengths = data["length"]
+        assert (lengths > 100).all() and data["mu"].shape == (lengths.sum(), 64) and data["mu"].dtype == np.float16
+        assert data["action"].shape == (lengths.sum(), 1)
+
+
+def test_training_leaves_weights_losses_and_where_dreams_start(folder):
+    for name in ("vae.weights.h5", "vae_reconstructions.png", "rnn.weights.h5"):
+        assert (folder / "weights" / name).stat().st_size > 0
+    header = (folder / "weights/rnn.losses.csv").read_text().splitlines()[0]
+    assert header == "step,loss,z,end,held_out_loss,held_out_z,held_out_end"
+    mus, logvars = json.loads((folder / "weights/initial_z.json").read_text())
+    assert np.shape(mus) == np.shape(logvars) == (8, 64)
+
+
+def test_evolution_in_the_dream_leaves_the_logs_of_the_reference(folder):
+    parameters, score = json.loads((folder / BEST).read_text())
+    assert len(parameters) == 1088 and 1 <= score <= 2100
+    assert [row[0] for row in json.loads((folder / "log/doomrnn.cma.2.4.hist.json").read_text())] == [1, 2]
+    about = json.loads((folder / "log/doomrnn.cma.2.4.run.json").read_text())
+    assert about["temperature"] == 1.15 and about["controller"] == "z_c_h"
+
+
+def test_killed_evolution_goes_on_to_the_same_end(folder, tmp_path):
+    shutil.copytree(folder / "weights", tmp_path / "weights")
+    history = tmp_path / "log/doomrnn.cma.2.4.hist.json"
+    process = start(tmp_path, *EVOLVE, "--generations", 4)
+    kill_when(process, lambda: history.exists() and len(json.loads(history.read_text())) >= 1)
+    assert "going on after generation" in run(tmp_path, *EVOLVE, "--generations", 4)
+    twice = [row[0:1] + row[2:] for row in json.loads(history.read_text())]  # without the seconds
+    first = json.loads((folder / "log/doomrnn.cma.2.4.hist.json").read_text())
+    assert twice[:2] == [row[0:1] + row[2:] for row in first] and len(twice) == 4
+
+
+def test_another_temperature_does_not_go_on_with_the_run(folder):
+    assert "--temperature 1.15, not 0.5" in error_of(folder, *EVOLVE, "--generations", 3, "--temperature", 0.5)
+
+
+@pytest.mark.parametrize("world, name", [("doomreal", "game"), ("doomrnn", "dream1.15")])
+def test_the_agent_is_scored_in_the_game_and_in_its_dream(folder, world, name):
+    options = ("--weights", "weights", "--episodes", 2, "--results", "results")
+    output = run(folder, "model.py", world, "norender", BEST, *options)
+    assert "average_reward" in output and "stdev" in output
+    (path,) = (folder / "results").glob(f"doomrnn.{name}.*.json")
+    result = json.loads(path.read_text())
+    assert result["scores"] == result["steps"] and len(result["scores"]) == 2
+
+
+def test_a_dream_can_be_scored_at_another_temperature(folder):
+    options = ("--weights", "weights", "--episodes", 2, "--results", "cold", "--temperature", 0.5)
+    run(folder, "model.py", "doomrnn", "norender", BEST, *options)
+    (path,) = (folder / "cold").glob("doomrnn.dream0.5.*.json")
+    assert json.loads(path.read_text())["temperature"] == 0.5
+
+
+@pytest.mark.parametrize("world", ["doomreal", "doomrnn"])
+def test_both_worlds_can_be_watched_without_a_display(folder, world):
+    run(folder, "model.py", world, "render", BEST, "--weights", "weights", "--frames", 5, "--video", f"{world}.mp4")
+    assert (folder / f"{world}.mp4").stat().st_size > 1000
+
+
+def test_the_agent_sets_the_restart_flag_at_the_first_frame_alone():
+    """Played by hand beside it: M's step with the flag 1, then 0."""
+    from doomrnn.task import DOOM
+    from worldmodels.agent import Agent
+    from worldmodels.task import build_rnn, build_vae, controller_of
+
+    vae, rnn, controller = build_vae(DOOM), build_rnn(DOOM), controller_of(DOOM)
+    agent = Agent(vae, rnn, controller, DOOM.to_action, 2, DOOM.max_steps)
+    rng = np.random.default_rng(0)
+    agent.start(1, Job(5, rng.normal(0, 0.1, controller.num_params).astype(np.float32)))
+    h, c = np.zeros((1, 512), np.float32), np.zeros((1, 512), np.float32)
+    for flag in (1, 0, 0):
+        action = agent.act(np.array([1]), rng.integers(0, 256, (1, 64, 64, 3), np.uint8))
+        x = np.concatenate([agent.z[1:], action, [[flag]]], axis=1).astype(np.float32)
+        h, c = (np.array(state) for state in rnn.step(x, (h, c)))
+        np.testing.assert_allclose(agent.h[1:], h, atol=1e-5)
+        np.testing.assert_allclose(agent.c[1:], c, atol=1e-5)
+
+
+def test_weights_of_the_other_task_are_one_line(folder, tmp_path, untrained):
+    options = ("--generations", 1, "--weights", untrained.weights, "--log", tmp_path)
+    assert "does not fit V" in error_of(folder, *EVOLVE, *options)
+    wrong = error_of(folder, "model.py", "doomreal", "norender", untrained.best, "--results", tmp_path)
+    assert "867 parameters where 1088 are needed" in wrong
+
+
+def test_a_record_without_a_long_episode_is_one_line(tmp_path):
+    (tmp_path / "record").mkdir()
+    rng = np.random.default_rng(0)
+    for k in range(2):
+        obs = rng.integers(0, 256, (30, 64, 64, 3), np.uint8)
+        np.savez(tmp_path / "record" / f"{k}.npz", obs=obs, action=np.zeros((30, 1), np.float16))
+    run(tmp_path, "vae_train.py", "--steps", 1, "--batch_size", 4)
+    run(tmp_path, "series.py")
+    assert "no episode of series/series.npz has more than 100 frames" in error_of(tmp_path, "rnn_train.py")
+
+
+@pytest.mark.parametrize("script", ["vae_train.py", "series.py", "rnn_train.py", "train.py"])
+def test_a_step_whose_input_is_missing_names_the_step_before(tmp_path, script):
+    assert "first" in error_of(tmp_path, script)
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (("doomreal", "norender", "x.json", "--temperature", 1), "--temperature goes with doomrnn"),
+        (("doomrnn", "norender", "x.json", "--video", "v.mp4"), "go with render"),
+        (("doomrnn", "norender", "x.json"), "x.json"),
+        (("doomreal", "norender", "x.json", "--episodes", 0), "--episodes"),
+        (("doom", "norender", "x.json"), "doomreal"),
+    ],
+)
+def test_wrong_options_of_model_are_one_line(tmp_path, options, words):
+    assert words in error_of(tmp_path, "model.py", *options)
