@@ -47,7 +47,8 @@ def lstm_sequence(x, keep, h, c, kernel, bias, dtype):
         gates = ops.zeros((*h.shape[:-1], kernel.shape[1]), dtype)
         _, (hs, cs, gates) = ops.scan(advance, (h, c, gates), (x, keep))
 
-        def gradient(dhs, _):
+        def gradient(*upstream):
+            dhs, _ = upstream if len(upstream) == 2 else upstream[0]  # TensorFlow: two arguments; JAX: a pair
             return _gradient(dhs, (x, keep, _shift(h, hs) * keep, _shift(c, cs) * keep, cs, gates), cast_kernel, dtype)
 
         return (hs, cs[-1]), gradient
