@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 
@@ -76,7 +77,7 @@ def options(tmp_path, **changes):
         "batch_size": 2,
     }
     given |= {"sequence": 4, "learning_rate": 1e-3, "decay": 0.5, "min_learning_rate": 1e-5, "clip": 1.0, "seed": 1}
-    return SimpleNamespace(**given | {"precision": "float32", "log": None, "restart": False} | changes)
+    return SimpleNamespace(**given | {"precision": "float32", "log": None, "restart": False, "init": None} | changes)
 
 
 def task(shortest_episode=3):
@@ -101,6 +102,18 @@ def test_training_carries_the_state_and_goes_on_as_if_it_had_not_been_stopped(se
         weights[name] = out.read_bytes()
         assert len(json.loads((out.parent / "initial_z.json").read_text())[0]) == 5
     assert weights["whole"] == weights["halves"]
+
+
+def test_training_can_start_from_the_weights_of_another_run(series, tmp_path):
+    """At a learning rate of next to nothing, what comes out is what went in."""
+    first, second = tmp_path / "first" / "rnn.weights.h5", tmp_path / "second" / "rnn.weights.h5"
+    train_rnn(options(tmp_path, out=first), task())
+    train_rnn(options(tmp_path, out=second, init=str(first), seed=2, learning_rate=1e-12, min_learning_rate=1e-12), task())
+    with h5py.File(first) as before, h5py.File(second) as after:
+        for name in before:
+            np.testing.assert_allclose(after[name], before[name], atol=1e-6)
+    with pytest.raises(UserError, match="the weights of M are missing"):
+        train_rnn(options(tmp_path, out=second, init="nothing.h5", restart=True), task())
 
 
 def test_a_batch_begins_in_the_state_the_one_before_it_ended_in(series):

@@ -22,6 +22,7 @@ def add_options(parser, steps, sequence, decay=1.0):
     add("--sequence", type=positive_int, default=sequence, help="frames in a sequence, through which gradients flow")
     add("--decay", type=positive_float, default=decay, help="factor a step on the learning rate above its minimum")
     add("--min_learning_rate", type=positive_float, default=1e-5, help="where a decay below 1 leads to")
+    add("--init", metavar="FILE", help="weights to start from in place of random ones: an M trained on fewer episodes")
     add("--clip", type=positive_float, default=CLIP, help="gradients are cut to between plus and minus this")
 
 
@@ -43,11 +44,13 @@ def train_rnn(options, task):
         import keras
 
         from worldmodels.rnn import MDNRNN
-        from worldmodels.weights import fingerprint
+        from worldmodels.weights import fingerprint, load_weights
 
         keras.utils.set_random_seed(options.seed)
         dtype = "mixed_bfloat16" if options.precision == "bfloat16" else None
         rnn = MDNRNN(task.z_size, task.action_size, task.hidden_size, done=task.end_logit, dtype=dtype)
+    if options.init:
+        load_weights(rnn, options.init, "M")
     rnn.compile(keras.optimizers.Adam(learning_rate(options), clipvalue=options.clip))
     if task.end_logit:
         rnn.carry_state(options.batch_size)
@@ -60,7 +63,7 @@ def train_rnn(options, task):
         options.out,
         options.steps,
         settings={"V": series.vae}
-        | {name: getattr(options, name) for name in ("batch_size", "sequence", "seed", "precision")},
+        | {name: getattr(options, name) for name in ("batch_size", "sequence", "seed", "precision", "init")},
         tensorboard=options.log,
         restart=options.restart,
     )
