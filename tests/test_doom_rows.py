@@ -108,7 +108,8 @@ def test_training_can_start_from_the_weights_of_another_run(series, tmp_path):
     """At a learning rate of next to nothing, what comes out is what went in."""
     first, second = tmp_path / "first" / "rnn.weights.h5", tmp_path / "second" / "rnn.weights.h5"
     train_rnn(options(tmp_path, out=first), task())
-    train_rnn(options(tmp_path, out=second, init=str(first), seed=2, learning_rate=1e-12, min_learning_rate=1e-12), task())
+    still = {"learning_rate": 1e-12, "min_learning_rate": 1e-12}
+    train_rnn(options(tmp_path, out=second, init=str(first), seed=2, **still), task())
     with h5py.File(first) as before, h5py.File(second) as after:
         for name in before:
             np.testing.assert_allclose(after[name], before[name], atol=1e-6)
