@@ -1,4 +1,5 @@
 # make expert_rollouts   expert CarRacing rollouts by the shipped agent, in carracing/expert_rollouts/
+#                        (ROLLOUTS=20 in all, by THREADS processes: as many as there are cores)
 # make doom_demo         the shipped agent plays Doom Take Cover, and dreams of it: one video of each, in doomrnn/
 # make test              all tests
 # make lint              ruff

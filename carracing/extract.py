@@ -24,7 +24,7 @@ def options():
         "--policy",
         choices=["brownian", "agent"],
         default="brownian",
-        help="brownian: actions that wander; agent: the whole agent with random weights, as the seed code",
+        help="brownian: actions that wander; agent: the whole agent with random weights, as the 2018 code",
     )
     parser.add_argument(
         "--respawn",

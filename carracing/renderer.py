@@ -32,7 +32,7 @@ FIRST_ROW = np.searchsorted(_sample_y, np.arange(WINDOW_H + 2))  # first sample 
 def shrink(frame):
     """What the agent sees of a stock frame: (96, 96, 3) uint8 -> (64, 64, 3) uint8.
 
-    The instrument bar is cut off and the rest resized as in the seed code: scipy.misc.imresize was PIL's BILINEAR.
+    The instrument bar is cut off and the rest resized as in the 2018 code: scipy.misc.imresize was PIL's BILINEAR.
     """
     return np.asarray(Image.fromarray(np.ascontiguousarray(frame[:STATE_H])).resize((SIZE, SIZE), Image.BILINEAR))
 

@@ -1,4 +1,4 @@
-"""Doom Take Cover as the agent sees it: ViZDoom's scenario with the seed code's settings, and 64x64 observations.
+"""Doom Take Cover as the agent sees it: ViZDoom's scenario with the 2018 code's settings, and 64x64 observations.
 
 python doomreal.py        play with the arrow keys
 """
@@ -21,7 +21,7 @@ MAX_STEPS = TIMEOUT  # one tic a step
 ACTION_SIZE = 1
 FPS = 35  # tics a second
 SIZE = 64
-# What ViZDoom draws at: the lowest is over five times as fast as the seed code's 640x480, and shows far fireballs as
+# What ViZDoom draws at: the lowest is over five times as fast as the 2018 code's 640x480, and shows far fireballs as
 # brightly in 64x64 pixels (benchmarks/doom_resolution.py, docs/doom_resolution.png).
 RESOLUTION = "160x120"
 ATTEMPTS = 3  # games that may die in one episode
@@ -101,7 +101,7 @@ class DoomTakeCover(gymnasium.Env):
         return self.game.play(self._actions, self._seed)
 
     def _observe(self):
-        """The part of the screen above the HUD, shrunk as the seed code does: bilinear, over all pixels."""
+        """The part of the screen above the HUD, shrunk as the 2018 code does: bilinear, over all pixels."""
         view = Image.fromarray(self.frame[: len(self.frame) * 400 // 480])
         picture = view.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
         if self.render_mode == "human":

@@ -1,7 +1,7 @@
 """1. Random rollouts: python extract.py  ->  record/<k>.npz
 
 The player holds a random action for 1 to 10 tics, then the next. Episodes of 100 frames or fewer are dropped, as by the
-seed code: file k is the first longer one among the seeds k, k + 10,000,000, k + 20,000,000, ...
+2018 code: file k is the first longer one among the seeds k, k + 10,000,000, k + 20,000,000, ...
 obs is (T, 64, 64, 3) uint8 and action (T, 1) float16, the action taken on seeing that obs: all that V and M learn from.
 """
 

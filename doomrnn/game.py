@@ -17,7 +17,7 @@ from worldmodels.cli import UserError
 
 START = 14  # the tic at which the player takes over; the timeout counts from there
 TIMEOUT = 2100  # tics
-SKILL = 4  # the scenario's own; the seed code asks for 5, which in today's ViZDoom is far harder than what it played
+SKILL = 4  # the scenario's own; the 2018 code asks for 5, which in today's ViZDoom is far harder than what it played
 LEFT, STAY, RIGHT = [1, 0], [0, 0], [0, 1]
 _PROGRAM = Path(vizdoom.__file__).with_name("vizdoom")
 _SCRIPT = """#!/bin/sh

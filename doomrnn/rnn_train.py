@@ -1,4 +1,4 @@
-"""Step 4: train M, the mixture density network on top of an LSTM, on the series; and write where dreams start."""
+"""4. Train M, an LSTM with a mixture density head, on the series; and write where dreams start: python rnn_train.py"""
 
 from worldmodels.cli import Parser, run
 from worldmodels.rnn_training import add_options, train_rnn

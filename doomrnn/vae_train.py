@@ -1,4 +1,4 @@
-"""Step 2: train V, the variational autoencoder, on the frames of random rollouts."""
+"""2. Train V, the variational autoencoder, on the frames of random rollouts: python vae_train.py"""
 
 from worldmodels.cli import Parser, run
 from worldmodels.vae_training import add_options, train_vae

@@ -9,7 +9,7 @@ from worldmodels.vae import sample
 class Agent:
     """Plays in the rollout loop with the parameters of C that come with each job.
 
-    In each slot: z_t is drawn from V's N(mu, sigma^2), as in the seed code; C acts on z_t and M's state h_t, which
+    In each slot: z_t is drawn from V's N(mu, sigma^2), as in the 2018 code; C acts on z_t and M's state h_t, which
     was reached before z_t was seen; then M advances with (z_t, a_t), and with the restart flag, 1 at the first frame,
     if it was trained with one.
 

@@ -40,9 +40,8 @@ class Controller:
 
         Returns (B, A) in (-1, 1); what they mean (steering, gas) is the task's business.
         """
-        from keras import (
-            ops,
-        )  # here, so that rank 0 of an evolution, which only counts parameters, starts without Keras
+        # Imported here, so that rank 0 of an evolution, which only counts parameters, starts without Keras.
+        from keras import ops
 
         parts = {"z": [z], "z_hidden": [z], "z_h": [z, h], "z_c": [z, c], "z_c_h": [z, c, h]}[self.kind]
         x = ops.concatenate(parts, axis=-1) if len(parts) > 1 else z  # (B, I)

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from worldmodels import provenance, seeds
-from worldmodels.cli import non_negative_int, positive_int
+from worldmodels.cli import positive_int, seed
 from worldmodels.files import make_folder, save_json
 from worldmodels.threads import available_cores, limit_threads, quiet_stderr
 from worldmodels.workers import run_in_processes
@@ -23,7 +23,7 @@ def add_options(parser):
     add("controller", metavar="FILE", help="parameters of C (<name>.best.json); its V and M are found by it")
     add("--episodes", type=positive_int, help=f"how many; if not given, {EPISODES} for norender and 1 for render")
     first = seeds.TEST.start  # of a range that training never uses
-    add("--seed", type=non_negative_int, default=first, help="of the first episode; the others follow")
+    add("--seed", type=seed, default=first, help="of the first episode; the others follow")
     add("--workers", type=positive_int, default=available_cores(), help="norender: processes; no score depends on it")
     add("--slots", type=positive_int, default=16, help="episodes in lockstep in each process")
     add("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")

@@ -4,7 +4,7 @@ rollout_<k>.npz, k = 0, 1, ... without gaps, holds one episode of a fixed LENGTH
   observations (LENGTH + 1, 64, 64, 3): [0] is the reset frame, [t + 1] the one after actions[t]
   actions (LENGTH, A), rewards (LENGTH,)
   terminals (LENGTH,) bool: True at the episode's last step, and always at the last index
-Entries past the end of the episode are zero. Whoever reads the files takes the first True of terminals as the length.
+Entries past the end of the episode are zero. Whoever reads the files takes the first True of terminals as the end.
 """
 
 from pathlib import Path

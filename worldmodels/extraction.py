@@ -13,6 +13,7 @@ from tqdm import tqdm
 from worldmodels.cli import UserError, positive_int, seed
 from worldmodels.files import load_json, load_npz, make_folder, save_json, save_npz
 from worldmodels.provenance import command, machine, versions
+from worldmodels.seeds import TRAINING
 from worldmodels.threads import available_cores
 from worldmodels.workers import run_in_processes
 
@@ -34,6 +35,8 @@ def extract(folder, numbers, workers, play, made_with):
     made_with: a dict that says how; UserError if the folder's episodes were made in another way.
     The report is a dict for save_report.
     """
+    if numbers.stop > TRAINING.stop:
+        raise UserError(f"seeds from {TRAINING.stop:,} on are for scores: choose a smaller --seed, or fewer --episodes")
     make_folder(folder)
     _check_same(folder, made_with)
     covered = {number: coverage for number in numbers if (coverage := _coverage_of(folder, number)) is not None}

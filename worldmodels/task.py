@@ -84,7 +84,7 @@ def load_controller(task, path):
     """A `.best.json`, or the mean of a run -> (Controller, parameters (P,) float32, run: its .run.json or {})."""
     path = Path(path)
     run_path = path.with_name(path.name.removesuffix(".json").removesuffix(".best") + ".run.json")
-    run = load_json(run_path, "the facts of the run", dict) if run_path.exists() else {}
+    run = load_json(run_path, "the note on the run", dict) if run_path.exists() else {}
     if (kind := run.get("controller", task.controller)) not in KINDS:
         raise UserError(f"{run_path} names no known kind of controller: restore it")
     controller = controller_of(task, kind)

@@ -54,6 +54,8 @@ def check_video(path):
     """UserError unless a video can be written to `path`: found out before hours of work, not after."""
     if Path(path).suffix.lower() not in FORMATS:
         raise UserError(f"{path}: a video's name has to end in {' or '.join(FORMATS)}")
+    if Path(path).is_dir():
+        raise UserError(f"{path} is a folder: choose another name for the video")
     make_folder(Path(path).parent)
 
 
