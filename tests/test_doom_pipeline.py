@@ -126,7 +126,7 @@ def test_weights_of_the_other_task_are_one_line(folder, tmp_path, untrained):
     options = ("--generations", 1, "--weights", untrained.weights, "--log", tmp_path)
     assert "does not fit V" in error_of(folder, *EVOLVE, *options)
     wrong = error_of(folder, "model.py", "doomreal", "norender", untrained.best, "--results", tmp_path)
-    assert "867 parameters where 1088 are needed" in wrong
+    assert "867 parameters where" in wrong and "another task" in wrong
 
 
 def test_a_record_without_a_long_episode_is_one_line(tmp_path):
