@@ -60,11 +60,11 @@ def main():
     with quiet_stderr():
         from doomrnn.doomrnn import DoomDream
         from doomrnn.task import DOOM
-        from worldmodels.dream import load_dreamer
+        from worldmodels.dream import DreamSteps, load_dreamer
 
         world, graph, params, facts = load_dreamer(DOOM, args)
     env = DoomDream(facts["temperature"])
-    env.world = world
+    env.world, env.graph = world, DreamSteps(world.rnn, facts["temperature"])
     measure_batched(world, graph, params, args.slots, range(args.slots), 20)  # traces the graphs
     measure_single(env, params, [0], 20)
     speeds = SimpleNamespace(batched=[], single=[])

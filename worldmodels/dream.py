@@ -18,7 +18,6 @@ from keras import ops
 from worldmodels.cli import UserError
 from worldmodels.files import load_json
 from worldmodels.rnn import sample_z
-from worldmodels.rollout import Job
 from worldmodels.task import agent_facts, find_world_model, load_controller, load_world_model
 from worldmodels.video import enlarge
 from worldmodels.window import Window
@@ -192,14 +191,6 @@ def dream_player(world, graph, slots, max_steps):
             yield job.tag, float(steps), steps
 
     return play
-
-
-def play_dreams(task, options, workers, queue):
-    """A worker's part of evaluation.evaluate_dream(): dream the seeds of the queue, yield (seed, score, steps)."""
-    world, graph, params, _ = load_dreamer(task, options)
-    jobs = (Job(seed, params) for seed in queue)
-    for job, steps in run_dreams(world, graph, jobs, options.slots, task.max_steps):
-        yield job.seed, float(steps), steps
 
 
 def dream(world, graph, params, seeds, max_steps, slots=0):

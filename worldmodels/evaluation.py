@@ -47,7 +47,7 @@ def evaluate_dream(task, options):
     limit_threads()
     make_folder(options.results)
     with quiet_stderr():
-        from worldmodels.dream import load_dreamer, play_dreams
+        from worldmodels.dream import load_dreamer
 
         *_, facts = load_dreamer(task, options)
     return _score(task, options, f"dream{facts['temperature']:g}", play_dreams, facts)
@@ -117,6 +117,18 @@ def play_environments(task, options, workers, queue):
     jobs = (Job(seed, params) for seed in queue)
     for episode in run_episodes(envs, agent, jobs, task.max_steps):
         yield episode.job.seed, float(episode.score), episode.steps
+
+
+def play_dreams(task, options, workers, queue):
+    """A worker's part in the dream: as play_environments."""
+    with quiet_stderr():
+        from worldmodels.dream import load_dreamer, run_dreams
+    from worldmodels.rollout import Job
+
+    world, graph, params, _ = load_dreamer(task, options)
+    jobs = (Job(seed, params) for seed in queue)
+    for job, steps in run_dreams(world, graph, jobs, options.slots, task.max_steps):
+        yield job.seed, float(steps), steps
 
 
 def load(task, options, slots):
