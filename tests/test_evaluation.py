@@ -43,6 +43,38 @@ def test_scores_do_not_depend_on_the_number_of_workers(untrained, with_one_worke
     assert average == f"average_reward {np.mean(data['scores']):.2f} stdev {np.std(data['scores']):.2f}"
 
 
+def test_a_killed_run_goes_on_after_the_episodes_it_has_scored(
+    untrained, with_one_worker, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(evaluation, "SAVE_SECONDS", 0)
+    add = evaluation.Unfinished.add
+
+    def add_two(self, *result):
+        add(self, *result)
+        if len(self.results) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluation.Unfinished, "add", add_two)
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.evaluate(SHORT, options_for(untrained, tmp_path), "ours")
+    (left,) = tmp_path.glob("*.unfinished")
+    capsys.readouterr()
+    monkeypatch.setattr(evaluation.Unfinished, "add", add)
+    data = json.loads(evaluation.evaluate(SHORT, options_for(untrained, tmp_path), "ours").read_text())
+    assert data["episodes_before"] == 2 and not left.exists()
+    assert data["scores"] == with_one_worker[1]["scores"] and data["steps"] == with_one_worker[1]["steps"]
+    assert "going on after 2 episodes" in (printed := capsys.readouterr().out)
+    assert [f"episode {k}, " in printed for k in (1, 2, 3)] == [True] * 3
+
+
+@pytest.mark.parametrize("content", ["[[", "{}", '{"decides": "another agent", "episodes": [[5, 900, 40]]}'])
+def test_what_another_run_has_scored_is_not_counted(untrained, with_one_worker, tmp_path, content):
+    name = with_one_worker[0].with_suffix(".unfinished").name
+    (tmp_path / name).write_text(content)
+    data = json.loads(evaluation.evaluate(SHORT, options_for(untrained, tmp_path), "ours").read_text())
+    assert data["episodes_before"] == 0 and data["scores"] == with_one_worker[1]["scores"]
+
+
 def nearly_all_equal(scores, others):
     """Rounding, or a level more or less in the picture, may decide over a road tile, but not in most episodes."""
     return np.median(np.abs(np.subtract(scores, others))) < 1e-6

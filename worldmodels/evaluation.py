@@ -1,5 +1,6 @@
 """Scoring an agent: many episodes on seeds it never trained on, over all cores, with everything noted in a JSON."""
 
+import contextlib
 import functools
 import time
 from pathlib import Path
@@ -8,12 +9,13 @@ import numpy as np
 from tqdm import tqdm
 
 from worldmodels import provenance, seeds
-from worldmodels.cli import positive_int, seed
-from worldmodels.files import make_folder, save_json
+from worldmodels.cli import UserError, positive_int, seed
+from worldmodels.files import load_json, make_folder, save_json
 from worldmodels.threads import available_cores, limit_threads, quiet_stderr
 from worldmodels.workers import run_in_processes
 
 EPISODES = 100  # what the paper's scores are taken over
+SAVE_SECONDS = 1  # so much work is lost at most when a run is killed
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 
 
@@ -54,51 +56,78 @@ def evaluate_dream(task, options):
 
 
 def _score(task, options, where, play, facts):
+    path = Path(options.results) / file_name(task, options, where, facts["parameters_sha256"])
+    decides = {"task": task.name, "world": where, **facts, "slots": options.slots, "versions": provenance.versions()}
+    unfinished = Unfinished(path.with_suffix(".unfinished"), decides)
+    known = [steps for _, steps in unfinished.results.values()]
     start = time.monotonic()
-    scores, steps = play_all(task, options, play)
+    scores, steps = play_all(task, options, play, unfinished)
     seconds = time.monotonic() - start
     mean, std = float(scores.mean()), float(scores.std())  # of the population, as in the 2018 code
     print(f"average_reward {mean:.2f} stdev {std:.2f}", flush=True)
     data = {
-        "task": task.name,
-        "world": where,
+        **decides,
         "episodes": len(scores),
         "mean": mean,
         "std": std,
-        **facts,
-        "slots": options.slots,
         "workers": options.workers,
+        "episodes_before": len(known),  # that a killed run had scored; the times are of the others
         "wall_seconds": round(seconds, 1),
-        "frames_per_second": round(float(steps.sum()) / seconds, 1),
+        "frames_per_second": round((float(steps.sum()) - sum(known)) / seconds, 1),
         "command": provenance.command(),
         "machine": provenance.machine(),
-        "versions": provenance.versions(),
         "seeds": list(_seeds(options)),
         "scores": scores.tolist(),
         "steps": steps.tolist(),
     }
-    path = Path(options.results) / file_name(task, options, where, facts["parameters_sha256"])
     save_json(path, data, indent=1)
+    unfinished.path.unlink(missing_ok=True)
     print(f"wrote {path}")
     return path
 
 
-def play_all(task, options, play):
+class Unfinished:
+    """The episodes that a killed run has scored, in a file beside its result: the same command goes on after them.
+
+    decides: all that scores depend on. A file that was made with anything else, or is damaged, is written over.
+    """
+
+    def __init__(self, path, decides):
+        self.path, self.decides, self.results = path, decides, {}  # {seed: (score, steps)}
+        self.saved = time.monotonic()
+        with contextlib.suppress(UserError, KeyError, TypeError, ValueError):
+            data = load_json(path, "what an earlier run has scored", dict)
+            if data["decides"] == decides:
+                self.results = {seed: (float(score), int(steps)) for seed, score, steps in data["episodes"]}
+                print(f"going on after {len(self.results)} episodes that an earlier run has scored")
+
+    def add(self, seed, score, steps):
+        self.results[seed] = score, steps
+        if time.monotonic() - self.saved > SAVE_SECONDS:
+            episodes = [(seed, *result) for seed, result in self.results.items()]
+            save_json(self.path, {"decides": self.decides, "episodes": episodes})
+            self.saved = time.monotonic()
+
+
+def play_all(task, options, play, unfinished):
     """Scores float64 and steps int64 of all episodes, in the order of their seeds, in which they are printed too.
 
-    play: a worker's part, of the signature of play_environments.
+    play: a worker's part, of the signature of play_environments. unfinished: knows the episodes that need no playing.
     """
-    order = _seeds(options)
-    workers = min(options.workers, len(order))
-    results, printed = {}, 0
-    with tqdm(total=len(order), unit="episode") as progress:
-        for seed, *result in run_in_processes(functools.partial(play, task, options, workers), order, workers):
-            results[seed] = result
-            progress.update()
+    order, results, printed = _seeds(options), unfinished.results, 0
+    missing = [seed for seed in order if seed not in results]
+    workers = min(options.workers, len(missing))
+    played = run_in_processes(functools.partial(play, task, options, workers), missing, workers)
+    with tqdm(total=len(order), initial=len(order) - len(missing), unit="episode") as progress:
+        while True:
             while printed < len(order) and order[printed] in results:
                 score, steps = results[order[printed]]
                 tqdm.write(f"episode {printed + 1}, seed {order[printed]}: {score:.1f} after {steps} frames")
                 printed += 1
+            if (result := next(played, None)) is None:
+                break
+            unfinished.add(*result)
+            progress.update()
     scores, steps = zip(*(results[seed] for seed in order), strict=True)
     return np.array(scores, np.float64), np.array(steps, np.int64)
 
