@@ -12,7 +12,7 @@ from quadratic_evolution import NUM_PARAMS, score
 from worldmodels import evolution, seeds
 from worldmodels.cli import Parser, UserError
 from worldmodels.controller import save_parameters
-from worldmodels.evolution_options import ESSENTIAL, add_options, episodes_at, log_name, schedule
+from worldmodels.evolution_options import ESSENTIAL, add_options, check_options, episodes_at, log_name, schedule
 
 NAME = "quadratic.cma.2.6"
 
@@ -73,12 +73,12 @@ def outcome(folder):
     return arrays, strategy.sigma, without_seconds, state.best
 
 
-@pytest.mark.parametrize("optimizer", ["cma", "sep_cma"])
-def test_interrupted_anywhere_is_the_same_as_uninterrupted_bit_for_bit(tmp_path, optimizer):
-    evolve(tmp_path / "whole", "-o", optimizer)
+@pytest.mark.parametrize("words", ["-o cma", "-o sep_cma", "--seeds mirrored --mean_rate 0.5"])
+def test_interrupted_anywhere_is_the_same_as_uninterrupted_bit_for_bit(tmp_path, words):
+    evolve(tmp_path / "whole", *words.split())
     for results in (5, 20, 27, 30, 200):  # in generations and in evaluations; the last goes through
         try:
-            evolve(tmp_path / "parts", "-o", optimizer, queue=LocalQueue(stop_after=results))
+            evolve(tmp_path / "parts", *words.split(), queue=LocalQueue(stop_after=results))
         except KeyboardInterrupt:
             np.random.seed(results)  # noqa: NPY002 (the global generator is not what it was)
     assert outcome(tmp_path / "parts") == outcome(tmp_path / "whole")
@@ -148,6 +148,45 @@ def test_antithetic_halves_share_seeds_and_common_seeds_are_shared_by_all(tmp_pa
     assert common.shape == (6, 2) and np.unique(common).size == 2
     assert not np.isin(table, evolution.training_seeds(options(tmp_path), 4)).any()
     assert evolution.training_seeds(options(tmp_path, "--popsize", "7"), 3).shape == (7, 2)
+
+
+def test_mirrored_candidates_lie_opposite_each_other_and_share_their_episodes(tmp_path):
+    jobs, _ = evolve(tmp_path, "--seeds", "mirrored", "--generations", "2", start=np.full(NUM_PARAMS, 0.5)).rounds[0]
+    params = np.array([job.params for job in jobs]).reshape(3, 2, 2, NUM_PARAMS)  # pair, side, episode
+    np.testing.assert_allclose(params.mean(1), 0.5, atol=1e-6)
+    job_seeds = np.array([job.seed for job in jobs]).reshape(3, 2, 2)
+    assert np.array_equal(job_seeds[:, 0], job_seeds[:, 1]) and np.unique(job_seeds).size == 6
+    with pytest.raises(UserError, match="even --popsize"):
+        check_options(options(tmp_path, "--seeds", "mirrored", "--popsize", "7"))
+
+
+def test_mirrored_candidates_are_ranked_by_the_difference_to_their_pair(tmp_path):
+    returns = np.array([900.0, 880.0, 310.0, 400.0, 5.0, 5.0])
+    values = evolution.fitness(options(tmp_path, "--seeds", "mirrored"), np.zeros((6, 3)), returns)
+    assert values.tolist() == [10, -10, -45, 45, 0, 0]
+    values = evolution.fitness(options(tmp_path), np.full((6, 3), 2.0), returns)
+    assert values.tolist() == (returns - 0.01 * 4).tolist()
+
+
+def test_an_episode_far_easier_than_the_others_does_not_draw_a_mirrored_population(tmp_path):
+    def play(seed, params):  # uphill along the first parameter; one pair's track is worth 1,000 times as much
+        return float(params[0]) + (1000.0 if seed in lucky else 0.0)
+
+    args = options(tmp_path, "--seeds", "mirrored")
+    lucky = {int(seed) for generation in range(60) for seed in evolution.training_seeds(args, generation)[0]}
+    evolve(tmp_path, "--seeds", "mirrored", "--generations", "50", queue=LocalQueue(play=play))
+    mean = read(tmp_path, "json")[0]
+    assert mean[0] > 2 * np.abs(mean[1:]).max()
+
+
+def test_mean_rate_shortens_the_step_of_the_mean_and_not_the_candidates_distance(tmp_path):
+    means, distances = [], []
+    for rate in ("1", "0.25"):
+        queue = evolve(tmp_path / rate, "--mean_rate", rate, "--generations", "1")
+        distances.append(np.std([job.params for job in queue.rounds[0][0]]))
+        means.append(np.array(read(tmp_path / rate, "json")[0]))
+    assert distances[0] == distances[1]
+    np.testing.assert_allclose(0.25 * means[0], means[1], rtol=1e-5)
 
 
 def test_seeds_for_training_evaluation_experts_and_tests_are_disjoint_and_valid():

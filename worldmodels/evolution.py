@@ -17,7 +17,7 @@ from worldmodels import mpi, mpirun, seeds
 from worldmodels.cli import UserError
 from worldmodels.controller import load_parameters
 from worldmodels.evolution_log import Log, State
-from worldmodels.evolution_options import ESSENTIAL, OPTIMIZERS, episodes_at, run_facts
+from worldmodels.evolution_options import ESSENTIAL, OPTIMIZERS, check_options, episodes_at, run_facts
 from worldmodels.rollout import Job, run_episodes
 
 WEIGHT_DECAY = 0.01  # times mean(w^2), off the fitness (the 2018 code added it, and so rewarded large weights)
@@ -44,6 +44,7 @@ def evolve(options, name, num_params, make_player, essential=()):
         facts: goes into run.json, and may not change while the run goes on: fingerprints of V and M.
     essential: names of the task's own options that may not change from one start to the next.
     """
+    check_options(options)
     mpirun.start(options.num_worker)
     mpi.main(lambda queue: lead(queue, options, name, num_params, (*ESSENTIAL, *essential)), make_player)
 
@@ -58,19 +59,26 @@ class Normal:
         return self.generator.standard_normal(shape)
 
 
-def make_strategy(start, sigma_init, popsize, seed, diagonal=False):
-    """A cma.CMAEvolutionStrategy: ask() for popsize vectors, tell() their costs (it minimises)."""
+def make_strategy(start, options):
+    """A cma.CMAEvolutionStrategy: ask() for popsize vectors, tell() their costs (it minimises).
+
+    With --seeds mirrored, vectors 2i and 2i + 1 lie opposite each other at the mean.
+    """
     import cma
 
-    options = {
-        "popsize": popsize,
-        "CMA_diagonal": diagonal,
-        "randn": Normal([seed, 1]),
+    mirrored = options.seeds == "mirrored"
+    settings = {
+        "popsize": options.popsize,
+        "CMA_diagonal": OPTIMIZERS[options.optimizer],
+        "CMA_cmean": options.mean_rate,
+        "CMA_mirrors": options.popsize // 2 if mirrored else 0,
+        "CMA_mirrormethod": 0,  # all of them, whatever their fitness
+        "randn": Normal([options.seed, 1]),
         "seed": np.nan,  # leave numpy's global generator alone
         "verbose": -9,
         "verb_log": 0,
     }
-    return cma.CMAEvolutionStrategy(start, sigma_init, options)
+    return cma.CMAEvolutionStrategy(start, options.sigma_init, settings)
 
 
 def training_seeds(options, generation):
@@ -82,7 +90,21 @@ def training_seeds(options, generation):
     drawn = rng.integers(seeds.TRAINING.start, seeds.TRAINING.stop, (-(-popsize // 2), episodes))
     if options.seeds == "common":
         return np.tile(drawn[:1], (popsize, 1))
+    if options.seeds == "mirrored":
+        return np.repeat(drawn, 2, axis=0)[:popsize]  # candidates 2i and 2i + 1 share theirs
     return np.concatenate([drawn, drawn])[:popsize]  # candidate i and candidate i + popsize / 2 share theirs
+
+
+def fitness(options, solutions, returns):
+    """What the candidates are ranked by, (popsize,): their mean returns less a penalty for large weights.
+
+    With --seeds mirrored it is how much better than its pair's mean each is: pairs are not compared by their episodes.
+    """
+    values = returns - WEIGHT_DECAY * np.mean(np.square(solutions), axis=1)
+    if options.seeds == "mirrored":
+        pairs = values.reshape(-1, 2)
+        values = (pairs - pairs.mean(1, keepdims=True)).ravel()
+    return values
 
 
 def evaluation_due(options, state):
@@ -100,8 +122,7 @@ def lead(queue, options, name, num_params, essential=ESSENTIAL):
     state = log.resume(essential)
     if state is None:
         start = load_parameters(options.init, num_params)[0] if options.init else np.zeros(num_params)
-        diagonal = OPTIMIZERS[options.optimizer]
-        state = State(essential, make_strategy(start, options.sigma_init, options.popsize, options.seed, diagonal))
+        state = State(essential, make_strategy(start, options))
     say(f"{name}: {num_params} parameters, {queue.workers} workers, which are loading what they need")
     facts = queue.facts()
     log.check(state, facts)
@@ -133,8 +154,7 @@ def advance(queue, options, state, pace):
     label = f"generation {number}/{options.generations}"
     scores, steps = play(queue, jobs, label, patience=options.patience, cap=cap)
     returns = scores.reshape(seed_table.shape).mean(1)  # (popsize,)
-    penalty = WEIGHT_DECAY * np.mean(np.square(solutions), axis=1)  # (popsize,)
-    state.strategy.tell(solutions, list(penalty - returns))
+    state.strategy.tell(solutions, list(-fitness(options, solutions, returns)))
 
     seconds = time.monotonic() - began
     state.generation, state.seconds = number, state.seconds + seconds

@@ -3,13 +3,13 @@
 import argparse
 
 from worldmodels import provenance
-from worldmodels.cli import non_negative_int, positive_float, positive_int
+from worldmodels.cli import UserError, non_negative_int, positive_float, positive_int
 from worldmodels.threads import available_cores
 
 OPTIMIZERS = {"cma": False, "sep_cma": True}  # is the covariance matrix diagonal
 # What may not change between a start and the next: the rest (how long, how fast) may.
 ESSENTIAL = ("controller", "optimizer", "popsize", "num_episode", "sigma_init")
-ESSENTIAL += ("seed", "seeds", "init", "eval_episodes")
+ESSENTIAL += ("mean_rate", "seed", "seeds", "init", "eval_episodes")
 
 
 def schedule(text):
@@ -27,6 +27,12 @@ def schedule(text):
 def population_size(text):
     if (value := positive_int(text)) < 4:
         raise argparse.ArgumentTypeError("CMA-ES needs a population of at least 4")
+    return value
+
+
+def fraction(text):
+    if (value := positive_float(text)) > 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 1")
     return value
 
 
@@ -48,9 +54,13 @@ def add_options(parser):
     add("-o", "--optimizer", choices=OPTIMIZERS, default="cma", help="sep_cma: with a diagonal covariance matrix")
     add("--sigma_init", type=positive_float, default=0.1, help="the first standard deviation")
     add("-s", "--seed", type=non_negative_int, default=0, help="of the candidates and of the episodes they play")
-    add("--seeds", choices=("antithetic", "common"), default="antithetic",
+    add("--mean_rate", type=fraction, default=1.0,
+        help="share of CMA-ES's step that the mean makes. Below 1 it takes fewer wrong turns where scores are noisy, "
+        "while candidates stay as far from it as before")  # fmt: skip
+    add("--seeds", choices=("antithetic", "common", "mirrored"), default="antithetic",
         help="antithetic (paper): the two halves of the population share episodes; common: all candidates play the "
-        "same ones, which takes noise out of their ranks")  # fmt: skip
+        "same ones, which takes noise out of their ranks; mirrored: candidates come in pairs opposite each other at "
+        "the mean, a pair shares its episodes, and is ranked by the difference")  # fmt: skip
     add("--patience", type=non_negative_int, default=0,
         help="end a training episode after so many steps without a reward and charge the rest at the last one; "
         "0: never (paper). Evaluations are always played to the end")  # fmt: skip
@@ -58,6 +68,12 @@ def add_options(parser):
         help="cap training episodes at twice the mean length of the generation before")  # fmt: skip
     add("--init", metavar="BEST.json", help="start the distribution at these parameters rather than at 0")
     add("--log", default="log", help="folder of the log and of the checkpoint")
+
+
+def check_options(options):
+    """UserError for options that do not go together."""
+    if options.seeds == "mirrored" and options.popsize % 2:
+        raise UserError(f"--seeds mirrored takes an even --popsize, not {options.popsize}")
 
 
 def log_name(task, options, default_controller):
