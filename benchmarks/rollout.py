@@ -80,7 +80,7 @@ def measure_loop(envs, agent, params, max_steps, v_speed):
 
 def main():
     parser = Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("--slots", type=positive_int, default=16, help="environments in lockstep")
+    parser.add_argument("--slots", type=positive_int, default=32, help="environments in lockstep")
     parser.add_argument("--steps", type=positive_int, default=1000, help="steps of each environment")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="V's arithmetic")
     parser.add_argument("--controller", default=ROOT / "carracing/pretrained/carracing.cma.16.64.best.json", help="C")

@@ -50,13 +50,15 @@ class CarRacing(car_racing.CarRacing):
         random speed. Only for random rollouts: a random driver loses the road within seconds, to see little but grass.
     """
 
+    # Scratch of `renderer.draw`, which holds Python's lock: one for all, so that it stays in the processor's cache.
+    _buffer = np.empty((renderer.ROWS, renderer.COLUMNS), np.uint32)
+
     def __init__(self, render_mode=None, full_episode=False, respawn=0):
         super().__init__(render_mode=render_mode)
         EzPickle.__init__(self, render_mode, full_episode, respawn)  # in place of stock's arguments: for copies
         self.observation_space = spaces.Box(0, 255, (renderer.SIZE, renderer.SIZE, 3), np.uint8)
         self.full_episode = full_episode
         self.respawn = respawn
-        self._buffer = np.empty((renderer.ROWS, renderer.COLUMNS), np.uint32)
         self._colors = np.array([self.bg_color, self.grass_color])
 
     def _create_track(self):

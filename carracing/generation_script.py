@@ -18,7 +18,7 @@ from worldmodels.threads import limit_threads
 from worldmodels.workers import run_in_processes
 
 ROLLOUTS_PER_THREAD = 1000  # as in the fork that made the data of Ke et al. (2019)
-SLOTS = 16  # rows in each process's batch; another number would sum in another order, and so change the rollouts
+SLOTS = 32  # rows in each process's batch; another number would sum in another order, and so change the rollouts
 ACTION_SIZE = 3
 SHIPPED = Path(__file__).resolve().parent / "pretrained" / "carracing.cma.16.64.best.json"
 
