@@ -6,10 +6,14 @@ MPI ranks, writes a checkpoint every generation, and goes on from it when the sa
 
 import functools
 
-from worldmodels.cli import Parser, run
+import numpy as np
+
+from worldmodels.cli import Parser, non_negative_int, run
 from worldmodels.controller import KINDS
 from worldmodels.evolution import episode_player, evolve
 from worldmodels.evolution_options import add_options, log_name
+from worldmodels.threads import quiet_stderr
+from worldmodels.whitening import second_moment, whitening_matrix
 
 
 def options():
@@ -18,6 +22,14 @@ def options():
     parser.add_argument(
         "--controller", choices=KINDS, default="z_h", help="what C reads; kinds other than z_h join the log's name"
     )
+    parser.add_argument(
+        "--whiten",
+        type=non_negative_int,
+        default=0,
+        metavar="EPISODES",
+        help="play so many with --init first, and search where every component of what C reads counts alike, however "
+        "little it varies (0: in the parameters themselves, as the paper)",
+    )
     parser.add_argument("--weights", default="weights", help="folder of V and M, which stay as they are")
     parser.add_argument(
         "--precision",
@@ -25,21 +37,40 @@ def options():
         default="float32",
         help="V's arithmetic; bfloat16 is about twice as fast where the CPU has it",
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.whiten and not args.init:
+        parser.error("--whiten needs an agent that drives: name one with --init")
+    if args.whiten and args.controller == "z_hidden":
+        parser.error("--whiten is for controllers of one layer")
+    return args
+
+
+def make_agent(args):
+    """Environments for all slots, and the agent that plays in them with the parameters of C that it is given."""
+    from carracing.task import CARRACING as task
+    from worldmodels.agent import Agent
+    from worldmodels.task import controller_of, load_world_model
+
+    vae, rnn = load_world_model(task, args.weights, args.precision)
+    agent = Agent(vae, rnn, controller_of(task, args.controller), task.to_action, args.slots, task.max_steps)
+    return [task.make_env() for _ in range(args.slots)], agent
 
 
 def make_player(args):
     """What a worker plays with: see evolve()."""
-    from carracing.task import CARRACING as task
-    from worldmodels.agent import Agent
-    from worldmodels.task import controller_of, load_world_model
     from worldmodels.weights import fingerprint
 
-    vae, rnn = load_world_model(task, args.weights, args.precision)
-    controller = controller_of(task, args.controller)
-    agent = Agent(vae, rnn, controller, task.to_action, args.slots, task.max_steps)
-    envs = [task.make_env() for _ in range(args.slots)]
-    return episode_player(envs, agent, task.max_steps), {"vae": fingerprint(vae), "rnn": fingerprint(rnn)}
+    envs, agent = make_agent(args)
+    vae, rnn = agent.graph.vae, agent.graph.rnn
+    return episode_player(envs, agent, agent.max_steps), {"vae": fingerprint(vae), "rnn": fingerprint(rnn)}
+
+
+def whitening(args, start):
+    """The matrix of the coordinates for CMA-ES: see evolve()."""
+    with quiet_stderr():
+        envs, agent = make_agent(args)
+    played = range(args.whiten)
+    return whitening_matrix(second_moment(envs, agent, np.float32(start), played, agent.max_steps))
 
 
 def main():
@@ -49,7 +80,14 @@ def main():
 
     check_world_model(args.weights)
     name = log_name(CARRACING.name, args, default_controller=CARRACING.controller)
-    evolve(args, name, controller_of(CARRACING, args.controller).num_params, functools.partial(make_player, args))
+    evolve(
+        args,
+        name,
+        controller_of(CARRACING, args.controller).num_params,
+        functools.partial(make_player, args),
+        essential=("whiten",),
+        whitening=functools.partial(whitening, args) if args.whiten else None,
+    )
 
 
 if __name__ == "__main__":

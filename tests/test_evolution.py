@@ -50,13 +50,13 @@ def options(folder, *words):
     return parsed
 
 
-def evolve(folder, *words, queue=None, start=None):
+def evolve(folder, *words, queue=None, start=None, whitening=None):
     queue = queue or LocalQueue()
     if start is not None:
         folder.mkdir(exist_ok=True)
         save_parameters(folder / "start.json", start, 0)
         words = (*words, "--init", str(folder / "start.json"))
-    evolution.lead(queue, options(folder, *words), NAME, NUM_PARAMS)
+    evolution.lead(queue, options(folder, *words), NAME, NUM_PARAMS, whitening=whitening)
     return queue
 
 
@@ -68,17 +68,19 @@ def outcome(folder):
     """All that an evolution leaves, seconds aside."""
     state = pickle.loads((folder / "checkpoints" / f"{NAME}.pkl").read_bytes())
     without_seconds = [[(row[0], *row[2:]) for row in rows] for rows in (state.history, state.evaluations)]
-    strategy = state.strategy
+    strategy = getattr(state.strategy, "strategy", state.strategy)  # of cma, in whitened coordinates or not
     arrays = [np.array(array).tobytes() for array in (strategy.mean, strategy.result.stds, strategy.C)]
     return arrays, strategy.sigma, without_seconds, state.best
 
 
-@pytest.mark.parametrize("words", ["-o cma", "-o sep_cma", "--seeds mirrored --mean_rate 0.5"])
+@pytest.mark.parametrize("words", ["-o cma", "-o sep_cma", "--seeds mirrored --mean_rate 0.5", "whitened"])
 def test_interrupted_anywhere_is_the_same_as_uninterrupted_bit_for_bit(tmp_path, words):
-    evolve(tmp_path / "whole", *words.split())
+    whitening = (lambda start: np.diag(np.arange(1.0, NUM_PARAMS + 1))) if words == "whitened" else None
+    words = words.removeprefix("whitened").split()
+    evolve(tmp_path / "whole", *words, whitening=whitening)
     for results in (5, 20, 27, 30, 200):  # in generations and in evaluations; the last goes through
         try:
-            evolve(tmp_path / "parts", *words.split(), queue=LocalQueue(stop_after=results))
+            evolve(tmp_path / "parts", *words, queue=LocalQueue(stop_after=results), whitening=whitening)
         except KeyboardInterrupt:
             np.random.seed(results)  # noqa: NPY002 (the global generator is not what it was)
     assert outcome(tmp_path / "parts") == outcome(tmp_path / "whole")
@@ -133,6 +135,13 @@ def test_large_weights_cost_fitness(tmp_path):
         tmp_path, "--generations", "60", queue=LocalQueue(play=lambda seed, params: 0.0), start=np.full(NUM_PARAMS, 3.0)
     )
     assert np.linalg.norm(read(tmp_path, "json")[0]) < np.linalg.norm(np.full(NUM_PARAMS, 2.0))
+
+
+def test_constant_sigma_stays(tmp_path):
+    evolve(tmp_path / "constant", "--constant_sigma", "--seeds", "mirrored", "--mean_rate", "0.2")
+    evolve(tmp_path / "adapted")
+    constant, adapted = ([row[6] for row in read(tmp_path / name, "hist.json")] for name in ("constant", "adapted"))
+    assert np.ptp(constant) < 0.1 * np.ptp(adapted)  # the covariance goes on being adapted, and moves the rms a little
 
 
 def test_sep_cma_adapts_a_variance_for_each_parameter_and_no_covariances(tmp_path):

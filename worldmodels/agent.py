@@ -24,6 +24,7 @@ class Agent:
 
     def __init__(self, vae, rnn, controller, to_action, slots, max_steps):
         self.graph = _Graph(vae, rnn, controller, to_action)
+        self.controller = controller
         self.max_steps = max_steps
         self.images = np.zeros((slots, 64, 64, 3), np.uint8)
         self.params = np.zeros((slots, controller.num_params), np.float32)

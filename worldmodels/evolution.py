@@ -19,6 +19,7 @@ from worldmodels.controller import load_parameters
 from worldmodels.evolution_log import Log, State
 from worldmodels.evolution_options import ESSENTIAL, OPTIMIZERS, check_options, episodes_at, run_facts
 from worldmodels.rollout import Job, run_episodes
+from worldmodels.whitening import Whitened, transform
 
 WEIGHT_DECAY = 0.01  # times mean(w^2), off the fitness (the 2018 code added it, and so rewarded large weights)
 
@@ -33,7 +34,7 @@ def episode_player(envs, agent, max_steps):
     return play
 
 
-def evolve(options, name, num_params, make_player, essential=()):
+def evolve(options, name, num_params, make_player, essential=(), whitening=None):
     """Evolve C until --generations, from the checkpoint if there is one. Starts its own mpirun where it has to.
 
     options: of add_options(), with `controller`; name: of the log; num_params: of C.
@@ -43,10 +44,13 @@ def evolve(options, name, num_params, make_player, essential=()):
         jobs of the round; whoever starts more at once leaves other workers without any.
         facts: goes into run.json, and may not change while the run goes on: fingerprints of V and M.
     essential: names of the task's own options that may not change from one start to the next.
+    whitening(start): called in rank 0 when a run begins, with the parameters that it starts at; returns the matrix of
+        the coordinates that CMA-ES is to work in (worldmodels/whitening.py).
     """
     check_options(options)
     mpirun.start(options.num_worker)
-    mpi.main(lambda queue: lead(queue, options, name, num_params, (*ESSENTIAL, *essential)), make_player)
+    essential = (*ESSENTIAL, *essential)
+    mpi.main(lambda queue: lead(queue, options, name, num_params, essential, whitening), make_player)
 
 
 class Normal:
@@ -59,10 +63,11 @@ class Normal:
         return self.generator.standard_normal(shape)
 
 
-def make_strategy(start, options):
-    """A cma.CMAEvolutionStrategy: ask() for popsize vectors, tell() their costs (it minimises).
+def make_strategy(start, options, matrix=None):
+    """CMA-ES, from parameters `start` on: ask() for popsize vectors, tell() their costs (it minimises).
 
-    With --seeds mirrored, vectors 2i and 2i + 1 lie opposite each other at the mean.
+    With --seeds mirrored, vectors 2i and 2i + 1 lie opposite each other at the mean. matrix: of the coordinates to work
+    in, see Whitened; the parameters themselves if not given.
     """
     import cma
 
@@ -71,6 +76,7 @@ def make_strategy(start, options):
         "popsize": options.popsize,
         "CMA_diagonal": OPTIMIZERS[options.optimizer],
         "CMA_cmean": options.mean_rate,
+        "AdaptSigma": not options.constant_sigma,
         "CMA_mirrors": options.popsize // 2 if mirrored else 0,
         "CMA_mirrormethod": 0,  # all of them, whatever their fitness
         "randn": Normal([options.seed, 1]),
@@ -78,7 +84,10 @@ def make_strategy(start, options):
         "verbose": -9,
         "verb_log": 0,
     }
-    return cma.CMAEvolutionStrategy(start, options.sigma_init, settings)
+    if matrix is None:
+        return cma.CMAEvolutionStrategy(start, options.sigma_init, settings)
+    start = transform(np.linalg.inv(matrix), start)
+    return Whitened(cma.CMAEvolutionStrategy(start, options.sigma_init, settings), matrix)
 
 
 def training_seeds(options, generation):
@@ -114,7 +123,7 @@ def evaluation_due(options, state):
     return state.generation % options.eval_steps == 0 or state.generation >= options.generations
 
 
-def lead(queue, options, name, num_params, essential=ESSENTIAL):
+def lead(queue, options, name, num_params, essential=ESSENTIAL, whitening=None):
     """Rank 0's part of evolve(); nobody else reads or writes the log. queue: mpi.Queue."""
     warnings.filterwarnings("ignore", module="cma")  # of plots that we do not draw
     log = Log(options.log, name)
@@ -122,7 +131,7 @@ def lead(queue, options, name, num_params, essential=ESSENTIAL):
     state = log.resume(essential)
     if state is None:
         start = load_parameters(options.init, num_params)[0] if options.init else np.zeros(num_params)
-        state = State(essential, make_strategy(start, options))
+        state = State(essential, make_strategy(start, options, whitening and whitening(start)))
     say(f"{name}: {num_params} parameters, {queue.workers} workers, which are loading what they need")
     facts = queue.facts()
     log.check(state, facts)

@@ -9,7 +9,7 @@ from worldmodels.threads import available_cores
 OPTIMIZERS = {"cma": False, "sep_cma": True}  # is the covariance matrix diagonal
 # What may not change between a start and the next: the rest (how long, how fast) may.
 ESSENTIAL = ("controller", "optimizer", "popsize", "num_episode", "sigma_init")
-ESSENTIAL += ("mean_rate", "seed", "seeds", "init", "eval_episodes")
+ESSENTIAL += ("constant_sigma", "mean_rate", "seed", "seeds", "init", "eval_episodes")
 
 
 def schedule(text):
@@ -53,6 +53,8 @@ def add_options(parser):
     add("--generations", type=positive_int, default=1800, help="stop after so many in all (paper: 1,800)")
     add("-o", "--optimizer", choices=OPTIMIZERS, default="cma", help="sep_cma: with a diagonal covariance matrix")
     add("--sigma_init", type=positive_float, default=0.1, help="the first standard deviation")
+    add("--constant_sigma", action="store_true",
+        help="keep the standard deviation: with a --mean_rate below 1, CMA-ES would raise it without end")  # fmt: skip
     add("-s", "--seed", type=non_negative_int, default=0, help="of the candidates and of the episodes they play")
     add("--mean_rate", type=fraction, default=1.0,
         help="share of CMA-ES's step that the mean makes. Below 1 it takes fewer wrong turns where scores are noisy, "

@@ -1,0 +1,81 @@
+"""Evolution in coordinates in which what C reads is white."""
+
+import json
+
+import numpy as np
+import pytest
+from test_evolution import LocalQueue, options
+
+from carracing.task import CARRACING
+from worldmodels import evolution
+from worldmodels.agent import Agent
+from worldmodels.controller import Controller
+from worldmodels.rollout import Job, run_episodes
+from worldmodels.whitening import FLOOR, second_moment, transform, whitening_matrix
+
+VARIANCES = np.array([9.0, 1.0, 0.1, 0.01])  # of four things that C reads, which are mixed by a rotation
+ROTATION = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]
+MOMENT = ROTATION @ np.diag(VARIANCES) @ ROTATION.T
+
+
+def test_a_vector_holds_biases_as_they_are_and_then_the_matrix_row_by_row():
+    vector = np.arange(2.0 + 4 * 2)  # two biases, four inputs, two outputs
+    matrix = np.random.default_rng(0).standard_normal((4, 4))
+    result = transform(matrix, vector)
+    assert result[:2].tolist() == [0, 1]
+    x = np.array([0.3, -1.0, 2.0, 0.5])
+    controller = Controller("z", 4, 0, 2)
+    expected = np.tanh(vector[:2] + x @ matrix @ vector[2:].reshape(4, 2))
+    np.testing.assert_allclose(controller.raw_actions(np.float32(result)[None], np.float32(x)[None])[0], expected, 1e-5)
+    np.testing.assert_allclose(transform(np.linalg.inv(matrix), result), vector, atol=1e-12)
+    assert transform(2 * np.eye(4), np.ones(4)).tolist() == [2] * 4  # one output, no bias
+
+
+def test_components_above_the_floor_move_the_outputs_alike_and_all_together_as_much_as_before():
+    matrix = whitening_matrix(MOMENT)
+    moved = np.linalg.eigvalsh(matrix @ MOMENT @ matrix)[::-1]
+    shares = VARIANCES / (VARIANCES + FLOOR)
+    np.testing.assert_allclose(moved / moved[0], shares / shares[0])
+    assert np.trace(matrix @ MOMENT @ matrix) == pytest.approx(np.trace(MOMENT))
+    assert np.isfinite(whitening_matrix(np.diag([1.0, 0.0, -1e-18]))).all()
+
+
+def test_it_finds_what_little_varying_inputs_are_good_for(tmp_path):
+    target = ROTATION @ (1 / np.sqrt(VARIANCES))  # every component contributes as much to the best output
+
+    def play(seed, params):
+        error = params - target
+        return float(-error @ MOMENT @ error)
+
+    distances = []
+    for name, whitening in (("plain", None), ("white", lambda start: whitening_matrix(MOMENT))):
+        words = ("--generations", "60", "--eval_steps", "100", "--constant_sigma", "--mean_rate", "0.5")
+        evolution.lead(LocalQueue(play=play), options(tmp_path / name, *words), "c", 4, whitening=whitening)
+        (mean,) = json.loads((tmp_path / name / "c.json").read_text())
+        distances.append(-play(0, np.array(mean)))
+    assert distances[1] < 0.2 * distances[0]
+
+
+def test_the_second_moment_is_of_z_and_the_state_before_it(untrained):
+    """Against a loop that looks at every frame itself."""
+    envs = [CARRACING.make_env() for _ in range(2)]
+    controller = Controller("z_h", 32, 256, 3)
+    agent = Agent(untrained.vae, untrained.rnn, controller, CARRACING.to_action, 2, 20)
+    params = np.random.default_rng(0).normal(0, 0.3, controller.num_params).astype(np.float32)
+    rows = []
+
+    class Looking:
+        def start(self, slot, job):
+            agent.start(slot, job)
+
+        def act(self, slots, observations):
+            before = agent.h.copy()
+            actions = agent.act(slots, observations)
+            rows.extend(np.concatenate([agent.z[slot], before[slot]]) for slot in slots)
+            return actions
+
+    list(run_episodes(envs, Looking(), [Job(seed, params) for seed in (3, 4, 5)], 20))
+    rows = np.array(rows, np.float64)
+    assert rows.shape == (60, 288)
+    expected = sum(np.outer(row, row) for row in rows) / 60
+    np.testing.assert_allclose(second_moment(envs, agent, params, (3, 4, 5), 20), expected, rtol=1e-5, atol=1e-8)

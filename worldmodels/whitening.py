@@ -1,0 +1,89 @@
+"""CMA-ES in coordinates in which what C reads is white: every direction of it moves C's outputs by about as much.
+
+M's state is strongly correlated. On the car, its first principal component varies 350 times as much as its 40th, yet a
+linear reading of how the road bends ahead takes about 40 of them. Candidates that differ evenly in every parameter
+differ by the first few components, and the rest is lost in their noise; a covariance of 867 x 867 would take CMA-ES
+thousands of generations to learn. So it is given the inverse of the inputs' second moment to start with, which is the
+same as a linear change of variables.
+"""
+
+import numpy as np
+
+from worldmodels.rollout import Job, run_episodes
+
+FLOOR = 0.02  # added to the second moment's eigenvalues: a component below it counts as noise (z's own noise is 1)
+
+
+class Whitened:
+    """A strategy that asks and tells in parameters of C, and works in w: C's matrix is `matrix` @ w.
+
+    strategy: a cma strategy over w, made by start_of(parameters). matrix: of whitening_matrix, (I, I). outputs: of C;
+    the parameters are its biases, as they are, then its (I, outputs) matrix row by row.
+    """
+
+    def __init__(self, strategy, matrix):
+        self.strategy, self.matrix = strategy, matrix
+
+    def ask(self):
+        self.asked = self.strategy.ask()
+        return [self._params(w) for w in self.asked]
+
+    def tell(self, solutions, costs):
+        """solutions: the last ones asked for; they are known here in the strategy's own coordinates."""
+        self.strategy.tell(self.asked, costs)
+
+    @property
+    def mean(self):
+        return self._params(self.strategy.mean)
+
+    @property
+    def result(self):
+        return self.strategy.result
+
+    def _params(self, w):
+        return transform(self.matrix, w)
+
+
+def transform(matrix, vector):
+    """Multiply the (I, outputs) part of a flat parameter vector (biases first, if there are any) by matrix (I, I)."""
+    inputs = len(matrix)
+    outputs = len(vector) // inputs  # there are fewer biases than inputs
+    biases = len(vector) - inputs * outputs
+    product = matrix @ np.reshape(vector[biases:], (inputs, outputs))
+    return np.concatenate([vector[:biases], product.ravel()])
+
+
+def whitening_matrix(moment):
+    """(S + FLOOR)^(-1/2), symmetric (I, I), for the second moment S of C's inputs.
+
+    Scaled so that a given sigma disturbs C's outputs as much as it would in the parameters themselves.
+    """
+    values, vectors = np.linalg.eigh(moment)
+    values = np.maximum(values, 0)
+    scale = np.sqrt(values.sum() / (values / (values + FLOOR)).sum())
+    return scale * (vectors / np.sqrt(values + FLOOR)) @ vectors.T
+
+
+def second_moment(envs, agent, params, seeds, max_steps):
+    """The mean of x x^T over what C reads (x, (I,)) while the agent plays with params (P,): (I, I) float64."""
+    reader = _Reader(agent)
+    for _ in run_episodes(envs, reader, [Job(seed, params) for seed in seeds], max_steps):
+        pass
+    return reader.total / reader.count
+
+
+class _Reader:
+    """Plays as the agent does, and adds up what its C reads."""
+
+    def __init__(self, agent):
+        self.agent, self.total, self.count = agent, 0.0, 0
+
+    def start(self, slot, job):
+        self.agent.start(slot, job)
+
+    def act(self, slots, observations):
+        h, c = self.agent.h[slots], self.agent.c[slots]
+        actions = self.agent.act(slots, observations)
+        x = np.concatenate(self.agent.controller.reads(self.agent.z[slots], h, c), axis=-1).astype(np.float64)
+        self.total, self.count = self.total + x.T @ x, self.count + len(x)
+        return actions
