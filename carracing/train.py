@@ -67,10 +67,10 @@ def make_player(args):
 
 def whitening(args, start):
     """The matrix of the coordinates for CMA-ES: see evolve()."""
+    print(f"playing {args.whiten} episodes to see what C reads", flush=True)
     with quiet_stderr():
         envs, agent = make_agent(args)
-    played = range(args.whiten)
-    return whitening_matrix(second_moment(envs, agent, np.float32(start), played, agent.max_steps))
+    return whitening_matrix(second_moment(envs, agent, np.float32(start), range(args.whiten), agent.max_steps))
 
 
 def main():
