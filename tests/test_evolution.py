@@ -137,6 +137,17 @@ def test_large_weights_cost_fitness(tmp_path):
     assert np.linalg.norm(read(tmp_path, "json")[0]) < np.linalg.norm(np.full(NUM_PARAMS, 2.0))
 
 
+def test_average_evaluates_the_average_of_the_last_means_and_leaves_the_search_alone(tmp_path):
+    words, means = ("--eval_steps", "4", "--average", "3"), []
+    for generation in ("1", "2", "3", "4"):  # started anew for each, so the checkpoint has to know the means
+        queue = evolve(tmp_path / "averaged", *words, "--generations", generation)
+        means.append(read(tmp_path / "averaged", "json")[0])
+    evaluated = queue.rounds[-1][0][0].params
+    np.testing.assert_allclose(evaluated, np.mean(means[1:], axis=0), rtol=1e-6)
+    evolve(tmp_path / "plain", "--eval_steps", "4", "--generations", "4")
+    assert read(tmp_path / "plain", "json")[0] == means[-1]
+
+
 def test_constant_sigma_stays(tmp_path):
     evolve(tmp_path / "constant", "--constant_sigma", "--seeds", "mirrored", "--mean_rate", "0.2")
     evolve(tmp_path / "adapted")

@@ -165,6 +165,8 @@ def advance(queue, options, state, pace):
     returns = scores.reshape(seed_table.shape).mean(1)  # (popsize,)
     state.strategy.tell(solutions, list(-fitness(options, solutions, returns)))
 
+    state.means = [*state.means, state.strategy.mean.copy()][-options.average :]
+
     seconds = time.monotonic() - began
     state.generation, state.seconds = number, state.seconds + seconds
     rms = float(np.sqrt(np.mean(np.square(state.strategy.result.stds))))
@@ -179,8 +181,11 @@ def advance(queue, options, state, pace):
 
 
 def evaluate(queue, options, state, pace):
-    """Score the mean of the distribution on held-out seeds, the same each time; keep it if it is the best so far."""
-    began, mean = time.monotonic(), state.strategy.mean.copy()
+    """Score the mean of the distribution on held-out seeds, the same each time; keep it if it is the best so far.
+
+    With --average it is the average of the last generations' means.
+    """
+    began, mean = time.monotonic(), np.mean(state.means, axis=0)
     jobs = [(seed, np.float32(mean)) for seed in itertools.islice(seeds.EVALUATION, options.eval_episodes)]
     scores, steps = play(queue, jobs, f"evaluation at generation {state.generation}", patience=0, cap=None)
     score = float(scores.mean())

@@ -33,6 +33,7 @@ class State:
     seconds: float = 0.0
     history: list = field(default_factory=list)  # rows of hist.json
     evaluations: list = field(default_factory=list)  # rows of hist_best.json
+    means: list = field(default_factory=list)  # of the distribution after the last generations, as many as are averaged
     best: list | None = None  # [parameters, score]
     starts: list = field(default_factory=list)  # of run.json: from which generation on it ran with which options
 

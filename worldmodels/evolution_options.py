@@ -50,6 +50,9 @@ def add_options(parser):
         "--num_episode, which then only names the log")  # fmt: skip
     add("--eval_steps", type=positive_int, default=25, help="generations between evaluations of the mean")
     add("--eval_episodes", type=positive_int, default=1024, help="episodes of an evaluation, always the same seeds")
+    add("--average", type=positive_int, default=1,
+        help="evaluate the average of the means of so many last generations, which has less of their noise (1: the "
+        "mean itself, as the paper). The search does not depend on it")  # fmt: skip
     add("--generations", type=positive_int, default=1800, help="stop after so many in all (paper: 1,800)")
     add("-o", "--optimizer", choices=OPTIMIZERS, default="cma", help="sep_cma: with a diagonal covariance matrix")
     add("--sigma_init", type=positive_float, default=0.1, help="the first standard deviation")
