@@ -1,0 +1,97 @@
+"""What M's state h holds, and in which of its principal components: why train.py has --whiten.
+
+    python benchmarks/what_c_reads.py
+
+The shipped agent drives; a linear regression on the first k principal components of h then reads where the car is and
+how the road goes on, on episodes it was not fitted to: 1 is all of it, 0 none.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from worldmodels.cli import Parser, non_negative_int, positive_int, run
+from worldmodels.files import save_json
+from worldmodels.provenance import command, machine, versions
+from worldmodels.threads import limit_threads, quiet_stderr
+
+RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_what_c_reads.json"
+COMPONENTS = (5, 10, 20, 40, 80, 160, 256)
+AHEAD = 3  # tiles of the track (3.5 m each) from one reading of its bend to the next
+QUANTITIES = ("speed", "distance from the middle", "heading", "bend here", "bend ahead", "bend further on", "turn rate")
+
+
+def angle(x):
+    """An angle in [-pi, pi)."""
+    return (x + np.pi) % (2 * np.pi) - np.pi
+
+
+def where(env):
+    """The QUANTITIES of an environment now: m/s, m, radians, three times radians, radians/s."""
+    hull, track = env.car.hull, np.array(env.track)  # (N, 4): angle along the lap, heading, x, y
+    x, y = hull.position
+    nearest = int(np.argmin((track[:, 2] - x) ** 2 + (track[:, 3] - y) ** 2))
+    heading = track[(nearest + AHEAD * np.arange(4)) % len(track), 1]
+    aside = (x - track[nearest, 2]) * np.cos(heading[0]) + (y - track[nearest, 3]) * np.sin(heading[0])
+    bends = angle(np.diff(heading))
+    return [hull.linearVelocity.length, aside, angle(hull.angle - heading[0]), *bends, hull.angularVelocity]
+
+
+class Reader:
+    """Plays as the agent does, and notes h, the QUANTITIES and the slot of every frame."""
+
+    def __init__(self, agent, envs):
+        self.agent, self.envs, self.rows = agent, envs, []
+
+    def start(self, slot, job):
+        self.agent.start(slot, job)
+
+    def act(self, slots, observations):
+        before = self.agent.h[slots]
+        actions = self.agent.act(slots, observations)
+        self.rows += [(slot, h, where(self.envs[slot])) for slot, h in zip(slots, before, strict=True)]
+        return actions
+
+
+def explained(features, quantities, fitted):
+    """Share of each quantity's variance that a linear regression explains where `fitted` is False: (Q,)."""
+    inputs = np.column_stack([np.ones(len(features)), features])
+    weights = np.linalg.lstsq(inputs[fitted], quantities[fitted], rcond=None)[0]
+    return 1 - (quantities - inputs @ weights)[~fitted].var(0) / quantities[~fitted].var(0)
+
+
+def main():
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--episodes", type=positive_int, default=32, help="how many, all at once")
+    parser.add_argument("--frames", type=positive_int, default=700, help="of each")
+    parser.add_argument("--seed", type=non_negative_int, default=777000, help="of the first")
+    args = parser.parse_args()
+    limit_threads()
+    with quiet_stderr():
+        from carracing.generation_script import SHIPPED
+        from carracing.task import CARRACING
+        from worldmodels.rollout import Job, run_episodes
+        from worldmodels.task import load_agent
+
+        agent, params, facts = load_agent(CARRACING, SHIPPED, args.episodes)
+    envs = [CARRACING.make_env() for _ in range(args.episodes)]
+    reader = Reader(agent, envs)
+    list(run_episodes(envs, reader, [Job(args.seed + i, params) for i in range(args.episodes)], args.frames))
+    slots, h, quantities = (np.array(column, np.float64) for column in zip(*reader.rows, strict=True))
+    fitted = slots < 0.7 * args.episodes
+    variances, vectors = np.linalg.eigh(np.cov(h.T))
+    variances, vectors = variances[::-1], vectors[:, ::-1]
+    ratios = variances[0] / variances[[9, 19, 39]]
+    print("variance of h's first component over that of the 10th, 20th, 40th:", *(f"{ratio:.0f}" for ratio in ratios))
+    shares = {k: explained(h @ vectors[:, :k], quantities, fitted) for k in COMPONENTS}
+    print(f"{'components':26}" + "".join(f"{k:6}" for k in COMPONENTS))
+    for i, name in enumerate(QUANTITIES):
+        print(f"{name:26}" + "".join(f"{shares[k][i]:6.2f}" for k in COMPONENTS))
+    data = {"command": command(), "machine": machine(), "versions": versions(), **facts, "frames": len(h)}
+    data["variances"] = variances.tolist()
+    data["explained"] = {name: {k: shares[k][i] for k in COMPONENTS} for i, name in enumerate(QUANTITIES)}
+    save_json(RESULT, data, indent=1)
+
+
+if __name__ == "__main__":
+    run(main)
