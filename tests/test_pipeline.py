@@ -28,11 +28,12 @@ def folder(tmp_path_factory):
     run(folder, "vae_train.py", "--steps", 12, "--batch_size", 20)
     run(folder, "series.py")
     run(folder, "rnn_train.py", "--steps", 3, "--batch_size", 4, "--sequence", 50)
-    evolve = ("train.py", "-n", 2, "--popsize", 4, "--num_episode", 1, "--patience", 15, "--slots", 2)
-    run(folder, *evolve, "--generations", 2, "--eval_steps", 1, "--eval_episodes", 2)
+    run(folder, *EVOLVE, "--generations", 2)
     return folder
 
 
+EVOLVE = ("train.py", "-n", 2, "--popsize", 4, "--num_episode", 1, "--patience", 15, "--slots", 2)
+EVOLVE += ("--eval_steps", 1, "--eval_episodes", 2)
 BEST = "log/carracing.cma.1.4.best.json"
 
 
@@ -64,6 +65,25 @@ def test_evolution_leaves_the_logs_of_the_reference(folder):
     assert len(parameters) == 867 and isinstance(score, float)
     history = json.loads((folder / "log/carracing.cma.1.4.hist.json").read_text())
     assert [row[0] for row in history] == [1, 2]
+
+
+def test_evolution_goes_on_from_an_agent_in_whitened_coordinates(folder):
+    words = (*EVOLVE, "--init", BEST, "--whiten", 2, "--log", "log/whitened", "--seeds", "mirrored")
+    assert "playing 2 episodes" in run(folder, *words, "--generations", 1)
+    output = run(folder, *words, "--generations", 2)
+    assert "going on after generation 1" in output and "playing" not in output
+    start, _ = json.loads((folder / BEST).read_text())
+    mean, _ = json.loads((folder / "log/whitened/carracing.cma.1.4.best.json").read_text())
+    plain = 0.1 * 867**0.5  # how far a candidate is from the mean where all parameters count alike
+    assert np.linalg.norm(np.subtract(mean, start)) > plain  # what varies little has large weights
+
+
+def test_what_does_not_go_together_in_an_evolution_is_said(folder):
+    assert "--init" in error_of(folder, *EVOLVE, "--whiten", 2)
+    assert "one layer" in error_of(folder, *EVOLVE, "--whiten", 2, "--init", BEST, "--controller", "z_hidden")
+    assert "even --popsize" in error_of(folder, *EVOLVE, "--seeds", "mirrored", "--popsize", 5)
+    for rate in ("0", "1.5", "fast"):
+        assert "--mean_rate" in error_of(folder, *EVOLVE, "--mean_rate", rate)
 
 
 def test_the_trained_agent_is_scored(folder):
