@@ -90,6 +90,15 @@ def test_the_agent_is_scored_in_the_game_and_in_its_dream(folder, world, name):
     assert result["scores"] == result["steps"] and len(result["scores"]) == 2
 
 
+def test_the_agent_can_be_scored_at_another_resolution_than_it_was_trained_at(folder):
+    options = (BEST, "--weights", "weights", "--episodes", 2, "--results", "sharp", "--resolution", "640x480")
+    run(folder, "model.py", "doomreal", "norender", *options)
+    (path,) = (folder / "sharp").glob("doomrnn.game640x480.*.json")
+    result = json.loads(path.read_text())
+    assert result["world"] == "game640x480" and len(result["scores"]) == 2
+    assert "--resolution goes with doomreal" in error_of(folder, "model.py", "doomrnn", "norender", *options)
+
+
 def test_a_dream_can_be_scored_at_another_temperature(folder):
     options = ("--weights", "weights", "--episodes", 2, "--results", "cold", "--temperature", 0.5)
     run(folder, "model.py", "doomrnn", "norender", BEST, *options)
