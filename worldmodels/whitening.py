@@ -15,10 +15,9 @@ FLOOR = 0.02  # added to the second moment's eigenvalues: a component below it c
 
 
 class Whitened:
-    """A strategy that asks and tells in parameters of C, and works in w: C's matrix is `matrix` @ w.
+    """A strategy that asks and tells in parameters of C, while the cma strategy in it works in w.
 
-    strategy: a cma strategy over w, made by start_of(parameters). matrix: of whitening_matrix, (I, I). outputs: of C;
-    the parameters are its biases, as they are, then its (I, outputs) matrix row by row.
+    matrix: of whitening_matrix, (I, I). The parameters are `transform(matrix, w)`, each (P,).
     """
 
     def __init__(self, strategy, matrix):
@@ -26,7 +25,7 @@ class Whitened:
 
     def ask(self):
         self.asked = self.strategy.ask()
-        return [self._params(w) for w in self.asked]
+        return [transform(self.matrix, w) for w in self.asked]
 
     def tell(self, solutions, costs):
         """solutions: the last ones asked for; they are known here in the strategy's own coordinates."""
@@ -34,14 +33,11 @@ class Whitened:
 
     @property
     def mean(self):
-        return self._params(self.strategy.mean)
+        return transform(self.matrix, self.strategy.mean)
 
     @property
     def result(self):
         return self.strategy.result
-
-    def _params(self, w):
-        return transform(self.matrix, w)
 
 
 def transform(matrix, vector):
