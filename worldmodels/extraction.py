@@ -83,6 +83,8 @@ def _coverage_of(folder, number):
 def _check_same(folder, made_with):
     path = _report_path(folder)
     if not os.path.exists(path):
+        if any(name.endswith(".npz") and not name.startswith(".") for name in os.listdir(folder)):
+            raise UserError(f"{folder} holds episodes but no {path} that says how they were made: choose another --out")
         return save_json(path, {"made_with": made_with})
     before = load_json(path, "what the episodes were made with", dict).get("made_with")
     if before != made_with:
