@@ -268,6 +268,27 @@ def test_a_log_without_a_checkpoint_is_put_aside_and_never_lost(tmp_path):
         (tmp_path / "checkpoints" / f"{NAME}.pkl").unlink()
 
 
+@pytest.mark.parametrize("damage", ["missing", "damaged", "another V"])
+def test_a_start_that_cannot_be_used_moves_no_log(tmp_path, damage):
+    best, run = tmp_path / f"{NAME}.best.json", tmp_path / f"{NAME}.run.json"
+    save_parameters(best, np.full(NUM_PARAMS, 0.5), 1.0)
+    run.write_text(json.dumps({"vae": "another fingerprint" if damage == "another V" else "a fingerprint"}))
+    init = tmp_path / "no.json" if damage == "missing" else run if damage == "damaged" else best
+    with pytest.raises(UserError, match={"another V": "another V than --weights holds"}.get(damage)):
+        evolve(tmp_path, "--init", str(init))
+    assert best.exists() and run.exists() and not list(tmp_path.glob("replaced-*"))
+
+
+def test_a_run_may_start_from_the_log_that_it_replaces(tmp_path):
+    best = tmp_path / f"{NAME}.best.json"
+    save_parameters(best, np.full(NUM_PARAMS, 0.5), 1.0)
+    queue = evolve(tmp_path, "--init", str(best), "--generations", "1")
+    assert abs(np.mean([job.params for job in queue.rounds[0][0]]) - 0.5) < 0.1
+    assert (tmp_path / "replaced-1" / best.name).exists()
+    evolve(tmp_path, "--init", str(best), "--generations", "2")
+    assert len(read(tmp_path, "hist.json")) == 2
+
+
 def test_a_damaged_checkpoint_is_reported_and_kept(tmp_path):
     evolve(tmp_path)
     path = tmp_path / "checkpoints" / f"{NAME}.pkl"

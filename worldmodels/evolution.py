@@ -19,6 +19,7 @@ from worldmodels.controller import load_parameters
 from worldmodels.evolution_log import Log, State
 from worldmodels.evolution_options import ESSENTIAL, OPTIMIZERS, check_options, episodes_at, run_facts
 from worldmodels.rollout import Job, run_episodes
+from worldmodels.task import load_run
 from worldmodels.whitening import Whitened, transform
 
 WEIGHT_DECAY = 0.01  # times mean(w^2), off the fitness (the 2018 code added it, and so rewarded large weights)
@@ -131,9 +132,13 @@ def lead(queue, options, name, num_params, essential=ESSENTIAL, whitening=None):
     state = log.resume(essential)
     if state is None:
         start = load_parameters(options.init, num_params)[0] if options.init else np.zeros(num_params)
-        state = State(essential, make_strategy(start, options, whitening and whitening(start)))
     say(f"{name}: {num_params} parameters, {queue.workers} workers, which are loading what they need")
     facts = queue.facts()
+    if state is None:
+        if options.init:
+            check_start(options.init, facts)
+        state = State(essential, make_strategy(start, options, whitening and whitening(start)))
+        log.put_aside()  # nothing can be wrong any more, so a command that fails has moved nothing
     log.check(state, facts)
     state.starts.append({"generation": state.generation} | run_facts(options, queue.workers))
     about = {"controller": options.controller, "num_params": num_params, **facts, "starts": state.starts}
@@ -150,6 +155,14 @@ def lead(queue, options, name, num_params, essential=ESSENTIAL, whitening=None):
         log.save(state)
     say(f"done: {state.generation} generations, best evaluation {state.best[1]:.2f}: {log.folder / name}.best.json")
     queue.stop()
+
+
+def check_start(path, facts):
+    """UserError if the controller to start from was trained with another V or M than the workers have loaded."""
+    run = load_run(path)
+    if other := [part for part in ("vae", "rnn") if part in run and part in facts and run[part] != facts[part]]:
+        names = " and ".join({"vae": "V", "rnn": "M"}[part] for part in other)
+        raise UserError(f"{path} was trained with another {names} than --weights holds: name the folder of its own")
 
 
 def advance(queue, options, state, pace):

@@ -52,16 +52,16 @@ class Log:
             raise UserError(
                 f"another evolution is writing {self.folder / name}.*: wait for it, or choose another --log"
             ) from None
-        for left_over in self.folder.glob(f"**/.*.tmp.{name}.*"):  # of a run killed in mid-write
-            left_over.unlink()
+        for folder in (self.folder, self.checkpoint.parent):
+            for left_over in folder.glob(f".*.tmp.{name}.*"):  # of a run killed in mid-write, on another host perhaps
+                left_over.unlink(missing_ok=True)
 
     def resume(self, essential):
-        """The State of the checkpoint, or None for a new run: then older files of this name are moved out of the way.
+        """The State of the checkpoint, or None for a new run.
 
         UserError if the checkpoint was made with other essential options.
         """
         if not self.checkpoint.exists():
-            self._put_aside()
             return None
         try:
             state = pickle.loads(self.checkpoint.read_bytes())
@@ -77,7 +77,8 @@ class Log:
         print(f"going on after generation {state.generation} of {self.checkpoint}", flush=True)
         return state
 
-    def _put_aside(self):
+    def put_aside(self):
+        """Move older files of this name, without a checkpoint, out of the way of a new run."""
         old = sorted(path for path in self.folder.glob(f"{self.name}.*") if path.is_file())
         if not old:
             return

@@ -80,13 +80,22 @@ def check_world_model(folder):
             raise UserError(f"there is no {path}: run {script} first, or name a folder that has it with --weights")
 
 
-def load_controller(task, path):
-    """A `.best.json`, or the mean of a run -> (Controller, parameters (P,) float32, run: its .run.json or {})."""
+def _run_path(path):
     path = Path(path)
-    run_path = path.with_name(path.name.removesuffix(".json").removesuffix(".best") + ".run.json")
-    run = load_json(run_path, "the note on the run", dict) if run_path.exists() else {}
+    return path.with_name(path.name.removesuffix(".json").removesuffix(".best") + ".run.json")
+
+
+def load_run(path):
+    """The .run.json beside a controller's file: with which V and M it was trained, and how; {} if there is none."""
+    run_path = _run_path(path)
+    return load_json(run_path, "the note on the run", dict) if run_path.exists() else {}
+
+
+def load_controller(task, path):
+    """A `.best.json`, or the mean of a run -> (Controller, parameters (P,) float32, run: of load_run)."""
+    run = load_run(path)
     if (kind := run.get("controller", task.controller)) not in KINDS:
-        raise UserError(f"{run_path} names no known kind of controller: restore it")
+        raise UserError(f"{_run_path(path)} names no known kind of controller: restore it")
     controller = controller_of(task, kind)
     params, _ = load_parameters(path, controller.num_params)
     return controller, params.astype(np.float32), run

@@ -41,7 +41,7 @@ def train(model, stream, held_out, out, steps, settings, tensorboard=None, resta
     Returns the held-out losses, or None if an earlier run was finished already. UserError where the loss turns NaN.
     """
     out = Path(out)
-    name = out.name.split(".")[0]
+    name = out.name.removesuffix(".h5").removesuffix(".weights")
     folder = make_folder(out.parent / "checkpoints" / name)
     checkpoint = Checkpoint(folder, model, stream, settings)
     if restart:
@@ -134,6 +134,11 @@ class Checkpoint:
             raise UserError(f"{self.path} is damaged: start over with --restart") from None
         for name, value in self.settings.items():
             if (old := about["settings"].get(name)) != value:
+                if name == "V":
+                    raise UserError(
+                        f"V has changed since {self.path} was made: add --restart to train M anew, and --init to begin "
+                        "with the M that is there"
+                    )
                 raise UserError(
                     f"the run to be continued has {name} {old}, not {value} ({self.path}): "
                     f"give {old} to go on with it, another --out, or --restart to start over"
