@@ -344,7 +344,7 @@ def test_series_of_another_v_do_not_go_on_with_the_old_m(series_file):
     np.savez(series_file, **arrays)
     code, _, err = train(series_file, steps=5)
     assert code == 2
-    assert "the run to be continued has V" in err.splitlines()[-1]
+    assert "V has changed" in err.splitlines()[-1] and "--restart" in err.splitlines()[-1]
 
 
 def test_a_nan_stops_training_and_keeps_the_last_good_weights(series_file):

@@ -341,6 +341,11 @@ def test_the_learning_rate_may_change_on_the_way(tmp_path):
     assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
 
 
+def test_runs_with_dots_in_their_names_share_no_checkpoint():
+    names = ("weights/vae.weights.h5", "weights/vae.b.weights.h5", "vae2.h5")
+    assert [training.run_name(name) for name in names] == ["vae", "vae.b", "vae2"]
+
+
 def test_damaged_checkpoint_says_restart(tmp_path):
     line_run(tmp_path / "a.weights.h5")
     path = tmp_path / "checkpoints" / "a" / "checkpoint.npz"

@@ -49,6 +49,7 @@ def main(lead, make_player):
     report("", code)
     if LAUNCHER in os.environ:
         os._exit(code)  # it ends the others, and says nothing about it, as Abort would
+    time.sleep(0.5)  # an mpirun that is told to end everything may drop words that it has not passed on yet
     comm.Abort(code)
 
 

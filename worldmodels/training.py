@@ -41,7 +41,7 @@ def train(model, stream, held_out, out, steps, settings, tensorboard=None, resta
     Returns the held-out losses, or None if an earlier run was finished already. UserError where the loss turns NaN.
     """
     out = Path(out)
-    name = out.name.removesuffix(".h5").removesuffix(".weights")
+    name = run_name(out)
     folder = make_folder(out.parent / "checkpoints" / name)
     checkpoint = Checkpoint(folder, model, stream, settings)
     if restart:
@@ -61,6 +61,11 @@ def train(model, stream, held_out, out, steps, settings, tensorboard=None, resta
     save_weights(model, out)
     checkpoint.save(steps)  # after the weights: what says "finished" comes last
     return measured
+
+
+def run_name(out):
+    """weights/vae.weights.h5 -> vae: what everything beside a weights file is called."""
+    return Path(out).name.removesuffix(".h5").removesuffix(".weights")
 
 
 def _loop(model, stream, held_out, steps, step, checkpoint, log):
@@ -181,7 +186,7 @@ class Log:
             writer.writerows(rows)
         self.file = open(path, "a", newline="")  # noqa: SIM115 (closed by __exit__)
         self.csv = csv.DictWriter(self.file, fields)
-        self.events = Events(tensorboard, path.name.split(".")[0], step) if tensorboard else None
+        self.events = Events(tensorboard, path.name.removesuffix(".losses.csv"), step) if tensorboard else None
 
     def __enter__(self):
         return self

@@ -48,7 +48,7 @@ def train_vae(options):
         tensorboard=options.log,
         restart=options.restart,
     )
-    picture = Path(options.out).with_name(Path(options.out).name.split(".")[0] + "_reconstructions.png")
+    picture = Path(options.out).with_name(training.run_name(options.out) + "_reconstructions.png")
     if losses or not picture.exists():
         save_reconstructions(vae, pictures[:: max(1, len(pictures) // PICTURE_FRAMES)][:PICTURE_FRAMES], picture)
     if losses is None:
