@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from worldmodels.cli import Parser, positive_int, run
 from worldmodels.files import save_json
-from worldmodels.provenance import command, machine, versions
+from worldmodels.provenance import origin
 from worldmodels.seeds import TEST
 from worldmodels.threads import available_cores, limit_threads
 from worldmodels.workers import run_in_processes
@@ -50,8 +50,7 @@ def main():
         own = np.array([scores[player, seed] for seed in seeds])
         players[player] = {"mean": own.mean(), "std": own.std(), "scores": own.tolist()}
         print(f"{player:18} {own.mean():.0f} +- {own.std():.0f} over {len(own)} episodes")
-    origin = {"command": command(), "machine": machine(), "versions": versions()}
-    save_json(RESULT, {**origin, "players": players, "seeds": list(seeds)}, indent=1)
+    save_json(RESULT, {**origin(), "players": players, "seeds": list(seeds)}, indent=1)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from doomrnn.doomreal import ACTION_SIZE, MAX_STEPS, SIZE, DoomTakeCover
 from worldmodels.cli import Parser, non_negative_int, positive_int, run
 from worldmodels.files import atomic_path, save_json
 from worldmodels.policies import HeldActions
-from worldmodels.provenance import command, machine, versions
+from worldmodels.provenance import origin
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.threads import limit_threads
 
@@ -148,8 +148,7 @@ def main():
         }
         print(resolution, " ".join(f"{name} {value:.3g}" for name, value in results[resolution].items()))
     frames = {"episodes": len(episodes), "frames": len(differences), "far_fireballs": len(contrasts)}
-    origin = {"command": command(), "machine": machine(), "versions": versions()}
-    save_json(RESULT, origin | frames | {"resolutions": results}, indent=1)
+    save_json(RESULT, {**origin(), **frames, "resolutions": results}, indent=1)
 
 
 if __name__ == "__main__":

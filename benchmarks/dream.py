@@ -14,7 +14,7 @@ import numpy as np
 
 from worldmodels.cli import Parser, positive_float, positive_int, run
 from worldmodels.files import save_json
-from worldmodels.provenance import command, machine, versions
+from worldmodels.provenance import origin
 from worldmodels.threads import limit_threads, quiet_stderr
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,7 +77,7 @@ def main():
     print(f"  {args.slots} dreams at once        {batched:8,.0f} steps/s")
     print(f"  Gymnasium, call by call  {single:8,.0f} steps/s")
     print(f"  ratio                    {batched / single:8.1f}")
-    data = {"command": command(), "machine": machine(), "versions": versions(), **facts, "slots": args.slots}
+    data = {**origin(), **facts, "slots": args.slots}
     data |= {"steps_per_second": vars(speeds), "median_ratio": batched / single}
     save_json(ROOT / "results" / "benchmark_dream.json", data, indent=1)
 

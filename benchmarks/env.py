@@ -13,7 +13,7 @@ from pathlib import Path
 
 from worldmodels.cli import Parser, non_negative_int, positive_int, run
 from worldmodels.files import save_json
-from worldmodels.provenance import command, machine, versions
+from worldmodels.provenance import origin
 from worldmodels.threads import limit_threads, quiet_stderr
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_env.json"
@@ -99,7 +99,7 @@ def main():
     speeds = {name: c.steps / c.seconds for name, (c, _) in contestants.items()}
     for name, speed in speeds.items():
         print(f"{name:16} {speed:8.0f} steps/s {speed / speeds[STOCK]:8.1f} x stock")
-    data = {"command": command(), "machine": machine(), "versions": versions(), "steps_per_second": speeds}
+    data = {**origin(), "steps_per_second": speeds}
     save_json(RESULT, data, indent=1)
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from worldmodels import precision
 from worldmodels.cli import Parser, positive_int, run
 from worldmodels.files import save_json
-from worldmodels.provenance import command, machine, versions
+from worldmodels.provenance import origin
 from worldmodels.threads import limit_threads, quiet_stderr
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -82,7 +83,7 @@ def main():
     parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--slots", type=positive_int, default=32, help="environments in lockstep")
     parser.add_argument("--steps", type=positive_int, default=1000, help="steps of each environment")
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="V's arithmetic")
+    precision.add_option(parser)
     parser.add_argument("--controller", default=ROOT / "carracing/pretrained/carracing.cma.16.64.best.json", help="C")
     args = parser.parse_args()
     limit_threads()
@@ -104,7 +105,7 @@ def main():
     for name, share in shares.items():
         print(f"  {name:20} {share:8.0%}")
     speeds = {"env_only": env_speed, "v_only": v_speed, "whole_loop": loop_speed}
-    data = {"command": command(), "machine": machine(), "versions": versions(), "precision": args.precision, **facts}
+    data = {**origin(), "precision": args.precision, **facts}
     data |= {"frames_per_second": speeds, "shares": shares}
     save_json(ROOT / "results" / f"benchmark_rollout.{args.precision}.json", data, indent=1)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from worldmodels.cli import Parser, non_negative_int, positive_int, run
 from worldmodels.files import save_json
-from worldmodels.provenance import command, machine, versions
+from worldmodels.provenance import origin
 from worldmodels.threads import limit_threads, quiet_stderr
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_what_c_reads.json"
@@ -87,7 +87,7 @@ def main():
     print(f"{'components':26}" + "".join(f"{k:6}" for k in COMPONENTS))
     for i, name in enumerate(QUANTITIES):
         print(f"{name:26}" + "".join(f"{shares[k][i]:6.2f}" for k in COMPONENTS))
-    data = {"command": command(), "machine": machine(), "versions": versions(), **facts, "frames": len(h)}
+    data = {**origin(), **facts, "frames": len(h)}
     data["variances"] = variances.tolist()
     data["explained"] = {name: {k: shares[k][i] for k in COMPONENTS} for i, name in enumerate(QUANTITIES)}
     save_json(RESULT, data, indent=1)

@@ -3,9 +3,7 @@
 python env.py        drive with the arrow keys
 """
 
-import itertools
 import math
-import random
 
 import numpy as np
 from gymnasium import spaces
@@ -24,8 +22,8 @@ from gymnasium.utils import EzPickle
 
 from carracing import car as car_physics
 from carracing import renderer
-from worldmodels.cli import Parser, non_negative_int, run
-from worldmodels.window import need_display, play
+from worldmodels.cli import Parser, run
+from worldmodels.window import play_script
 
 DT = 1 / car_racing.FPS
 MAX_STEPS = 1000  # the agent plays at most this many frames (paper, A.2)
@@ -159,21 +157,16 @@ def to_action(outputs):
     return ops.stack([steer, gas, ops.clip(brake, 0, 1)], axis=-1)
 
 
+def steer(held):
+    """The action for a set of held keys: see worldmodels.window.play()."""
+    direction = float("right" in held) - float("left" in held)
+    return np.array([direction, "up" in held, 0.8 * ("down" in held)], np.float32)  # a brake above 0.9 locks the wheels
+
+
 def main():
     """Drive with the arrow keys."""
     parser = Parser(description="Drive with the arrow keys (up: gas, down: brake); R: next track, Esc: leave.")
-    parser.add_argument("--seed", type=non_negative_int, help="first track, the others follow; at random if not given")
-    args = parser.parse_args()
-    need_display("driving takes a window and a keyboard")
-    first = random.randrange(2**31) if args.seed is None else args.seed
-    env = CarRacing(render_mode="human")
-
-    def action_of(held):
-        steer = float("right" in held) - float("left" in held)
-        return np.array([steer, "up" in held, 0.8 * ("down" in held)], np.float32)  # a brake above 0.9 locks the wheels
-
-    play(env, action_of, itertools.count(first), MAX_STEPS)
-    env.close()
+    play_script(parser, lambda _: CarRacing(render_mode="human"), steer, MAX_STEPS)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ import functools
 
 import numpy as np
 
+from worldmodels import precision
 from worldmodels.cli import Parser, non_negative_int, run
-from worldmodels.controller import KINDS
-from worldmodels.evolution import episode_player, evolve
-from worldmodels.evolution_options import add_options, log_name
+from worldmodels.evolution import episode_player, evolve_controller, say
+from worldmodels.evolution_options import add_controller_options, add_options
 from worldmodels.threads import quiet_stderr
 from worldmodels.whitening import second_moment, whitening_matrix
 
@@ -19,9 +19,7 @@ from worldmodels.whitening import second_moment, whitening_matrix
 def options():
     parser = Parser(description=__doc__.splitlines()[0])
     add_options(parser)
-    parser.add_argument(
-        "--controller", choices=KINDS, default="z_h", help="what C reads; kinds other than z_h join the log's name"
-    )
+    add_controller_options(parser, "z_h", "V and M")
     parser.add_argument(
         "--whiten",
         type=non_negative_int,
@@ -30,16 +28,12 @@ def options():
         help="play so many with --init first, and search where every component of what C reads counts alike, however "
         "little it varies (0: in the parameters themselves, as the paper)",
     )
-    parser.add_argument("--weights", default="weights", help="folder of V and M, which stay as they are")
-    parser.add_argument(
-        "--precision",
-        choices=["float32", "bfloat16"],
-        default="float32",
-        help="V's arithmetic; bfloat16 is about twice as fast where the CPU has it",
-    )
+    precision.add_option(parser)
     args = parser.parse_args()
     if args.whiten and not args.init:
         parser.error("--whiten needs an agent that drives: name one with --init")
+    if args.whiten > 1000:
+        parser.error("--whiten: the workers wait while rank 0 plays these episodes, so no more than 1000")
     if args.whiten and args.controller == "z_hidden":
         parser.error("--whiten is for controllers of one layer")
     return args
@@ -67,7 +61,7 @@ def make_player(args):
 
 def whitening(args, start):
     """The matrix of the coordinates for CMA-ES: see evolve()."""
-    print(f"playing {args.whiten} episodes to see what C reads", flush=True)
+    say(f"playing {args.whiten} episodes to see what C reads")
     with quiet_stderr():
         envs, agent = make_agent(args)
     return whitening_matrix(second_moment(envs, agent, np.float32(start), range(args.whiten), agent.max_steps))
@@ -75,19 +69,11 @@ def whitening(args, start):
 
 def main():
     args = options()
-    from carracing.task import CARRACING
-    from worldmodels.task import check_world_model, controller_of
 
-    check_world_model(args.weights)
-    name = log_name(CARRACING.name, args, default_controller=CARRACING.controller)
-    evolve(
-        args,
-        name,
-        controller_of(CARRACING, args.controller).num_params,
-        functools.partial(make_player, args),
-        essential=("whiten",),
-        whitening=functools.partial(whitening, args) if args.whiten else None,
-    )
+    from carracing.task import CARRACING
+
+    whiten = functools.partial(whitening, args) if args.whiten else None
+    evolve_controller(args, CARRACING, functools.partial(make_player, args), essential=("whiten",), whitening=whiten)
 
 
 if __name__ == "__main__":

@@ -3,16 +3,13 @@
 python doomreal.py        play with the arrow keys
 """
 
-import itertools
-import random
-
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 from PIL import Image
 
-from worldmodels.cli import Parser, UserError, non_negative_int, run
-from worldmodels.window import Window, need_display, play
+from worldmodels.cli import Parser, UserError, run
+from worldmodels.window import Window, left_or_right, play_script
 
 # isort: split
 from doomrnn.game import LEFT, RIGHT, STAY, TIMEOUT, Died, Game  # behind worldmodels: see worldmodels/__init__.py
@@ -112,17 +109,7 @@ class DoomTakeCover(gymnasium.Env):
 def main():
     """Play with the arrow keys."""
     parser = Parser(description="Play with the arrow keys (left, right); R: next episode, Esc: leave.")
-    parser.add_argument("--seed", type=non_negative_int, help="first episode, the others follow; random if not given")
-    args = parser.parse_args()
-    need_display("playing takes a window and a keyboard")
-    first = random.randrange(2**31) if args.seed is None else args.seed
-    env = DoomTakeCover(render_mode="human", resolution="640x480")
-
-    def action_of(held):
-        return np.array([float("right" in held) - float("left" in held)], np.float32)
-
-    play(env, action_of, itertools.count(first), MAX_STEPS)
-    env.close()
+    play_script(parser, lambda _: DoomTakeCover("human", resolution="640x480"), left_or_right, MAX_STEPS)
 
 
 if __name__ == "__main__":

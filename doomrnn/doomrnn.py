@@ -3,19 +3,19 @@
 python doomrnn.py        play in the dream with the arrow keys
 """
 
-import itertools
-import random
-
 import numpy as np
 from gymnasium import spaces
 
-from worldmodels.cli import Parser, non_negative_int, positive_float, run
-from worldmodels.dream import Dream
-from worldmodels.window import need_display, play
+from worldmodels.cli import Parser, positive_float, run
+from worldmodels.threads import quiet_stderr
+from worldmodels.window import left_or_right, play_script
 
 # isort: split
 from doomrnn.doomreal import FPS  # behind worldmodels, which takes the folder of this file off the path
 from doomrnn.task import DOOM
+
+with quiet_stderr():
+    from worldmodels.dream import Dream
 
 
 class DoomDream(Dream):
@@ -33,19 +33,9 @@ class DoomDream(Dream):
 def main():
     """Play with the arrow keys."""
     parser = Parser(description="Dodge the dreamt fireballs with the arrow keys; R: next dream, Esc: leave.")
-    parser.add_argument("--seed", type=non_negative_int, help="first dream, the others follow; at random if not given")
     parser.add_argument("--temperature", type=positive_float, default=1.15, help="below 1 tamer, above 1 wilder")
     parser.add_argument("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
-    args = parser.parse_args()
-    need_display("playing takes a window and a keyboard")
-    first = random.randrange(2**31) if args.seed is None else args.seed
-    env = DoomDream(args.temperature, args.weights, render_mode="human")
-
-    def action_of(held):
-        return np.array([float("right" in held) - float("left" in held)], np.float32)
-
-    play(env, action_of, itertools.count(first), DOOM.max_steps)
-    env.close()
+    play_script(parser, lambda args: DoomDream(args.temperature, args.weights, "human"), left_or_right, DOOM.max_steps)
 
 
 if __name__ == "__main__":

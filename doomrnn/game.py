@@ -14,6 +14,7 @@ import numpy as np
 import vizdoom
 
 from worldmodels.cli import UserError
+from worldmodels.threads import alive
 
 START = 14  # the tic at which the player takes over; the timeout counts from there
 TIMEOUT = 2100  # tics
@@ -81,7 +82,7 @@ class Game:
             try:
                 value, error = answer.get(timeout=1)
             except queue.Empty:
-                if self.pid and not _alive(self.pid):
+                if self.pid and not alive(self.pid):
                     self._end.detach()
                     raise Died("killed") from None
                 continue
@@ -106,14 +107,6 @@ def _end(calls, thread):
     """Python may not exit before: a thread that it stops inside ViZDoom's library takes the whole program down."""
     calls.put(None)
     thread.join(timeout=10)
-
-
-def _alive(pid):
-    try:
-        os.kill(pid, 0)  # asks only whether there is one
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _play(doom, actions, seed):

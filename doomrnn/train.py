@@ -8,9 +8,8 @@ same command is run again.
 import functools
 
 from worldmodels.cli import Parser, positive_float, run
-from worldmodels.controller import KINDS
-from worldmodels.evolution import evolve
-from worldmodels.evolution_options import add_options, log_name
+from worldmodels.evolution import evolve_controller
+from worldmodels.evolution_options import add_controller_options, add_options
 
 
 def options():
@@ -23,12 +22,7 @@ def options():
         default=1.15,
         help="of the dream (paper: 1.15 does best; below 1, C learns to exploit the mistakes of M)",
     )
-    parser.add_argument(
-        "--controller", choices=KINDS, default="z_c_h", help="what C reads; kinds other than z_c_h join the log's name"
-    )
-    parser.add_argument(
-        "--weights", default="weights", help="folder of V, M and initial_z.json, which stay as they are"
-    )
+    add_controller_options(parser, "z_c_h", "V, M and initial_z.json")
     return parser.parse_args()
 
 
@@ -49,12 +43,8 @@ def main():
     args = options()
 
     from doomrnn.task import DOOM
-    from worldmodels.task import check_world_model, controller_of
 
-    check_world_model(args.weights)
-    name = log_name(DOOM.name, args, default_controller=DOOM.controller)
-    num_params = controller_of(DOOM, args.controller).num_params
-    evolve(args, name, num_params, functools.partial(make_player, args), essential=("temperature",))
+    evolve_controller(args, DOOM, functools.partial(make_player, args), essential=("temperature",))
 
 
 if __name__ == "__main__":

@@ -4,4 +4,6 @@ import sys
 from pathlib import Path
 
 # Python puts a script's own folder first on its path. There, doomrnn/doomrnn.py would hide the package it is part of.
-sys.path[:] = [entry for entry in sys.path if not Path(entry, "__init__.py").exists()]
+_ROOT = Path(__file__).resolve().parent.parent
+_PACKAGES = [_ROOT / name for name in ("carracing", "doomrnn")]
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() not in _PACKAGES]

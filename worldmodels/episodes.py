@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from worldmodels.cli import UserError
-from worldmodels.files import DAMAGED, load_npz
+from worldmodels.files import DAMAGED, load_npz, read_npy_header
 
 FRAME = (64, 64, 3)
 FRAME_BYTES = 64 * 64 * 3
@@ -62,9 +62,7 @@ def inspect_episode(path):
                 raise UserError(f"{path} has no array {' and '.join(sorted(missing))}: it is no episode; {_AGAIN}")
             checksum = archive.getinfo("obs.npy").CRC
             with archive.open("obs.npy") as member:
-                version = np.lib.format.read_magic(member)
-                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                shape, _, dtype = read(member)
+                shape, _, dtype = read_npy_header(member)
     except DAMAGED:
         raise _damaged(path) from None
     if len(shape) != 4 or shape[1:] != FRAME or shape[0] < 1 or dtype != np.uint8:

@@ -17,9 +17,9 @@ from worldmodels import mpi, mpirun, seeds
 from worldmodels.cli import UserError
 from worldmodels.controller import load_parameters
 from worldmodels.evolution_log import Log, State
-from worldmodels.evolution_options import ESSENTIAL, OPTIMIZERS, check_options, episodes_at, run_facts
+from worldmodels.evolution_options import ESSENTIAL, OPTIMIZERS, check_options, episodes_at, log_name, run_facts
 from worldmodels.rollout import Job, run_episodes
-from worldmodels.task import load_run
+from worldmodels.task import check_world_model, controller_of, load_run
 from worldmodels.whitening import Whitened, transform
 
 WEIGHT_DECAY = 0.01  # times mean(w^2), off the fitness (the 2018 code added it, and so rewarded large weights)
@@ -33,6 +33,14 @@ def episode_player(envs, agent, max_steps):
             yield episode.job.tag, episode.score, episode.steps
 
     return play
+
+
+def evolve_controller(options, task, make_player, essential=(), whitening=None):
+    """The main() of a task's train.py: evolve its C for the V and M in options.weights. The rest is as in evolve()."""
+    check_world_model(options.weights)
+    name = log_name(task.name, options, default_controller=task.controller)
+    num_params = controller_of(task, options.controller).num_params
+    evolve(options, name, num_params, make_player, essential, whitening)
 
 
 def evolve(options, name, num_params, make_player, essential=(), whitening=None):

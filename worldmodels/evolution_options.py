@@ -4,6 +4,7 @@ import argparse
 
 from worldmodels import provenance
 from worldmodels.cli import UserError, non_negative_int, positive_float, positive_int
+from worldmodels.controller import KINDS
 from worldmodels.threads import available_cores
 
 OPTIMIZERS = {"cma": False, "sep_cma": True}  # is the covariance matrix diagonal
@@ -75,6 +76,14 @@ def add_options(parser):
     add("--log", default="log", help="folder of the log and of the checkpoint")
 
 
+def add_controller_options(parser, default_kind, holds):
+    """Those about what is evolved: which C, and for which V and M. holds: what is in the folder of weights."""
+    add = parser.add_argument
+    add("--controller", choices=KINDS, default=default_kind,
+        help=f"what C reads; kinds other than {default_kind} join the log's name")  # fmt: skip
+    add("--weights", metavar="DIR", default="weights", help=f"folder of {holds}, which stay as they are")
+
+
 def check_options(options):
     """UserError for options that do not go together."""
     if options.seeds == "mirrored" and options.popsize % 2:
@@ -97,9 +106,7 @@ def episodes_at(options, generation):
 def run_facts(options, workers):
     """What run.json says of one start of a run: most options may change from one start to the next."""
     return {
-        "command": provenance.command(),
+        **provenance.origin(),
         "options": vars(options),
         "workers": workers,
-        "machine": provenance.machine(),
-        "versions": provenance.versions(),
     }

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from worldmodels.cli import UserError, positive_int, seed
 from worldmodels.files import load_json, load_npz, make_folder, save_json, save_npz
-from worldmodels.provenance import command, machine, versions
+from worldmodels.provenance import origin
 from worldmodels.seeds import TRAINING
 from worldmodels.threads import available_cores
 from worldmodels.workers import run_in_processes
@@ -49,8 +49,7 @@ def extract(folder, numbers, workers, play, made_with):
         for coverage in run_in_processes(play, missing, min(workers, len(missing))):
             rows.append(coverage)
             progress.update()
-    report = {"made_with": made_with, "command": command(), "machine": machine(), "versions": versions()}
-    report |= {"episodes": len(numbers), "played_now": len(missing)}
+    report = {"made_with": made_with, **origin(), "episodes": len(numbers), "played_now": len(missing)}
     return np.array(rows), report | {"wall_seconds": round(time.monotonic() - start, 1)}
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from worldmodels.cli import UserError, explain_os_error
+from worldmodels.threads import alive
 
 DAMAGED = (  # what numpy and zipfile raise where a byte of an .npz or .npy file is not what it was
     ValueError,
@@ -56,19 +57,8 @@ def _remove_leftovers(folder):
     for leftover in folder.glob(f".{socket.gethostname()}.*.tmp.*"):
         with contextlib.suppress(ValueError, PermissionError):
             pid = int(leftover.name.removeprefix(f".{socket.gethostname()}.").split(".")[0])
-            if not _alive(pid):
+            if not alive(pid):
                 leftover.unlink(missing_ok=True)
-
-
-def _alive(pid):
-    try:
-        os.kill(pid, 0)  # asks only whether there is one
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return state != "Z"  # dead, though nobody has asked how it ended
-    except ProcessLookupError:
-        return False
-    except FileNotFoundError:  # no /proc on this system
-        return True
 
 
 @contextlib.contextmanager
@@ -130,6 +120,13 @@ def save_npz(path, arrays, compress=0):
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def read_npy_header(file):
+    """shape, fortran_order and dtype of the .npy file that begins here; what follows is the array."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return read(file)
 
 
 def load_npz(path, keys):

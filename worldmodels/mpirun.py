@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from worldmodels.cli import UserError
-from worldmodels.threads import limit_threads, thread_limits
+from worldmodels.threads import alive, limit_threads, thread_limits
 
 # What the launcher (the process that started mpirun) tells its ranks:
 LAUNCHER = "WORLDMODELS_LAUNCHER"  # host:pid; the ranks end when it is gone
@@ -162,13 +162,7 @@ def _launcher_lives():
     host, _, pid = os.environ.get(LAUNCHER, "").rpartition(":")
     if host != socket.gethostname():
         return True  # there is none, or we cannot see it from here
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    return alive(int(pid))
 
 
 def _end_with(watcher, message):

@@ -10,6 +10,11 @@ from worldmodels.threads import available_cores
 PACKAGES = ("numpy", "keras", "tensorflow", "gymnasium", "box2d", "numba", "vizdoom", "cma", "mpi4py")
 
 
+def origin():
+    """What every result says of where it came from: a dict for its JSON."""
+    return {"command": command(), "machine": machine(), "versions": versions()}
+
+
 def versions():
     """{package: version} of what decides a result, Python included; packages that are not installed are left out."""
     found = {"python": platform.python_version()}

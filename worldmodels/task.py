@@ -9,6 +9,7 @@ import numpy as np
 from worldmodels.cli import UserError
 from worldmodels.controller import KINDS, Controller, load_parameters
 from worldmodels.files import load_json, make_folder, save_json
+from worldmodels.precision import PRECISIONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Task:
     shortest_episode: int  # frames: random rollouts that end sooner are not learned from
     make_env: Callable  # (render_mode=None) -> a Gymnasium environment with 64x64 observations
 
+    def weights_folders(self, weights=None):
+        """Where to look for V and M: in `weights` if given, else in weights/ (one's own) and pretrained/ (shipped)."""
+        return [Path(weights)] if weights else [self.folder / "weights", self.folder / "pretrained"]
+
 
 def controller_of(task, kind=None):
     """The task's controller, or one of another kind."""
@@ -37,13 +42,14 @@ def controller_of(task, kind=None):
 def build_vae(task, precision="float32"):
     from worldmodels.vae import VAE
 
-    return VAE(task.z_size, dtype="mixed_bfloat16" if precision == "bfloat16" else None)
+    return VAE(task.z_size, dtype=PRECISIONS[precision])
 
 
-def build_rnn(task):
+def build_rnn(task, precision="float32"):
     from worldmodels.rnn import MDNRNN
 
-    return MDNRNN(task.z_size, task.action_size, task.hidden_size, done=task.end_logit)
+    sizes = task.z_size, task.action_size, task.hidden_size
+    return MDNRNN(*sizes, done=task.end_logit, dtype=PRECISIONS[precision])
 
 
 def load_world_model(task, folder, precision="float32"):
@@ -104,8 +110,8 @@ def load_controller(task, path):
 def find_world_model(task, run, weights=None, precision="float32"):
     """The V and M that a controller was trained with, by the fingerprints in its .run.json; returns (folder, vae, rnn).
 
-    weights: look in this folder only. Otherwise weights/ (your own) and pretrained/ (shipped) are searched. Whatever
-    does not match is a UserError: a controller scores nothing with the eyes of another.
+    weights: see Task.weights_folders. Whatever does not match is a UserError: a controller scores nothing with the
+    eyes of another.
     """
     from worldmodels.weights import fingerprint
 
@@ -113,9 +119,8 @@ def find_world_model(task, run, weights=None, precision="float32"):
         raise UserError(
             "no .run.json beside the controller says which V and M it goes with: name their folder with --weights"
         )
-    folders = [Path(weights)] if weights else [task.folder / "weights", task.folder / "pretrained"]
     reasons = []
-    for folder in folders:
+    for folder in task.weights_folders(weights):
         try:
             vae, rnn = load_world_model(task, folder, precision)
         except UserError as error:  # a half-trained pair in weights/ does not take the shipped one away

@@ -1,11 +1,13 @@
 """A window and a keyboard: where a person watches, or plays."""
 
+import itertools
 import os
+import random
 import sys
 
 import numpy as np
 
-from worldmodels.cli import UserError
+from worldmodels.cli import UserError, non_negative_int
 
 INVISIBLE = ("dummy", "offscreen", "evdev")  # SDL falls back on these without a word
 
@@ -73,6 +75,26 @@ def read_keys(held):
             if name in ("r", "return"):
                 wish = "restart"
     return wish
+
+
+def play_script(parser, make_env, action_of, max_steps):
+    """The main() of a script in which a person plays: parses its options, and plays until the person has had enough.
+
+    parser: with the script's own options, to which --seed is added. make_env(options) -> env; the rest as in play().
+    """
+    add = parser.add_argument
+    add("--seed", type=non_negative_int, help="of the first episode, the others follow; at random if not given")
+    options = parser.parse_args()
+    need_display("playing takes a window and a keyboard")
+    first = random.randrange(2**31) if options.seed is None else options.seed
+    env = make_env(options)
+    play(env, action_of, itertools.count(first), max_steps)
+    env.close()
+
+
+def left_or_right(held):
+    """The action_of of a game with one action: (1,) float32, -1 with the left key, 1 with the right one, else 0."""
+    return np.array([float("right" in held) - float("left" in held)], np.float32)
 
 
 def play(env, action_of, seeds, max_steps):
