@@ -1,6 +1,6 @@
 """8. Expert rollouts: python generation_script.py --threads N  ->  expert_rollouts/rollout_<k>.npz
 
-Each file holds one episode of the trained agent; worldmodels/expert.py describes its arrays.
+Each file holds one episode of the trained agent; carracing/expert.py describes its arrays.
 """
 
 import functools
@@ -10,23 +10,24 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels import evaluation, seeds
+from worldmodels import evaluation, precision, seeds
 from worldmodels.cli import Parser, positive_int, run, seed
-from worldmodels.expert import LENGTH, Manifest, check_rollout, rollout_arrays, rollout_path, summary
 from worldmodels.files import make_folder, save_npz
-from worldmodels.threads import limit_threads
+from worldmodels.threads import available_cores, limit_threads
 from worldmodels.workers import run_in_processes
+
+# isort: split
+from carracing.expert import LENGTH, Manifest, check_rollout, rollout_arrays, rollout_path, summary
 
 ROLLOUTS_PER_THREAD = 1000  # as in the fork that made the data of Ke et al. (2019)
 SLOTS = 32  # rows in each process's batch; another number would sum in another order, and so change the rollouts
-ACTION_SIZE = 3
 SHIPPED = Path(__file__).resolve().parent / "pretrained" / "carracing.cma.16.64.best.json"
 
 
 def options():
     parser = Parser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--threads", type=positive_int, required=True, help="processes; more than cores works, but gains nothing")
+    add("--threads", type=positive_int, required=True, help="processes; at most as many as there are cores are started")
     add("--rollouts", type=positive_int, help=f"how many in all; {ROLLOUTS_PER_THREAD} a thread if not given")
     add("--out", default="expert_rollouts", help="folder for the rollouts and their manifest.json")
     add("--seed", type=seed, default=seeds.EXPERT.start, help="track of rollout 0; the others follow")
@@ -39,7 +40,7 @@ def options():
     )
     add("--controller", default=SHIPPED, help="C; its V and M are found by it")
     add("--weights", help="folder of V and M, if it is neither weights/ nor pretrained/")
-    add("--precision", choices=["float32", "bfloat16"], default="float32", help="V's arithmetic")
+    precision.add_option(parser)
     return parser.parse_args()
 
 
@@ -54,7 +55,7 @@ def load(args, slots):
 def check(args, share, indices):
     """Read the rollout files with these numbers; yield (k, summary), with None for a file that is not whole."""
     for k in indices:
-        yield k, check_rollout(rollout_path(args.out, k), args.dtype, ACTION_SIZE, args.seed + k)
+        yield k, check_rollout(rollout_path(args.out, k), args.dtype, args.seed + k)
 
 
 def play(args, share, indices):
@@ -74,7 +75,7 @@ def play(args, share, indices):
 
 def gather(work, args, indices, label):
     """Run work over the threads with a progress bar; returns {k: summary} of the whole files."""
-    found, threads = {}, min(args.threads, len(indices))
+    found, threads = {}, min(args.threads, available_cores(), len(indices))
     work = functools.partial(work, args, -(-len(indices) // max(1, threads)))
     with tqdm(total=len(indices), unit="rollout", desc=label) as progress:
         for k, rollout in run_in_processes(work, indices, threads):
@@ -93,15 +94,17 @@ def main():
     there = [k for k in range(total) if rollout_path(args.out, k).exists()]
     rollouts = gather(check, args, there, "checking") if there else {}
     if there:
-        print(f"{len(rollouts)} of {total} rollouts are in {args.out} already, {len(there) - len(rollouts)} damaged")
+        damaged = f", {len(there) - len(rollouts)} damaged" if len(there) > len(rollouts) else ""
+        print(f"{len(rollouts)} of the {total} rollouts asked for are in {args.out} already{damaged}")
     missing = [k for k in range(total) if k not in rollouts]
     start = time.monotonic()
     made = gather(play, args, missing, "playing") if missing else {}
     seconds = time.monotonic() - start
+    frames = sum(rollout["steps"] for rollout in made.values())
+    pace = {"frames": frames, "seconds": round(seconds, 1), "threads": args.threads} if made else None
     rollouts |= made
-    report(args, manifest.finish([rollouts[k] for k in range(total)]))
+    report(args, manifest.finish([rollouts[k] for k in range(total)], pace))
     if made:
-        frames = sum(rollout["steps"] for rollout in made.values())
         print(f"played {frames} frames in {seconds:.0f} s: {frames / seconds:.0f} frames/s, start-up included")
 
 

@@ -140,7 +140,7 @@ def test_a_killed_generation_goes_on_and_makes_damaged_files_again(folder):
     broken[len(broken) // 2] ^= 255  # a flipped bit in mid-file
     second.write_bytes(broken)
     output = generate(folder, "again", "--threads", 2, "--rollouts", 20)
-    assert f"{len(done) - 2} of 20 rollouts are in again already, 2 damaged" in output
+    assert f"{len(done) - 2} of the 20 rollouts asked for are in again already, 2 damaged" in output
     assert all(path.read_bytes() == content for path, content in done.items())  # same seed, same bytes
     assert json.loads((folder / "again" / "manifest.json").read_text())["complete"]
 
@@ -161,6 +161,25 @@ def test_rollouts_of_two_kinds_do_not_share_a_folder(folder):
     generate(folder, "kinds", "--threads", 1, "--rollouts", 1)
     options = ("--controller", BEST, "--weights", "weights", "--out", "kinds", "--threads", 1, "--rollouts", 2)
     assert "choose another --out" in error_of(folder, "generation_script.py", *options, "--seed", 5)
+
+
+def test_fewer_rollouts_than_are_there_leave_the_others_alone(folder):
+    generate(folder, "fewer", "--threads", 1, "--rollouts", 2)
+    played = json.loads((folder / "fewer" / "manifest.json").read_text())["played"]
+    assert played["frames"] > 0 and played["threads"] == 1
+    output = generate(folder, "fewer", "--threads", 1, "--rollouts", 1)
+    assert "1 of the 1 rollouts asked for are in fewer already" in output and "2 rollouts in fewer" in output
+    assert json.loads((folder / "fewer" / "manifest.json").read_text())["played"] == played
+
+
+@pytest.mark.parametrize("damage", [[{"seed": 1}], [7], {"a": 1}, "no list"])
+def test_a_damaged_manifest_is_one_line(folder, damage):
+    generate(folder, "marred", "--threads", 1, "--rollouts", 1)
+    path = folder / "marred" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"rollouts": damage}))
+    options = ("--controller", BEST, "--weights", "weights", "--out", "marred", "--threads", 1, "--rollouts", 1)
+    assert "manifest.json is damaged" in error_of(folder, "generation_script.py", *options)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"rollouts": []}))
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "two", "1.5"])
