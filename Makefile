@@ -17,8 +17,8 @@ expert_rollouts: .venv/installed
 	cd carracing && $(PYTHON) generation_script.py --threads $(THREADS) --rollouts $(ROLLOUTS)
 
 doom_demo: .venv/installed
-	cd doomrnn && $(PYTHON) model.py doomreal render $(DOOM_AGENT) --video game.mp4
-	cd doomrnn && $(PYTHON) model.py doomrnn render $(DOOM_AGENT) --video dream.mp4
+	cd doomrnn && $(PYTHON) model.py doomreal render $(DOOM_AGENT) --video "$(CURDIR)/doomrnn/game.mp4"
+	cd doomrnn && $(PYTHON) model.py doomrnn render $(DOOM_AGENT) --video "$(CURDIR)/doomrnn/dream.mp4"
 
 test: .venv/installed .venv/installed-dev
 	$(PYTHON) -m pytest

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,6 +105,18 @@ def test_a_dream_can_be_scored_at_another_temperature(folder):
     run(folder, "model.py", "doomrnn", "norender", BEST, *options)
     (path,) = (folder / "cold").glob("doomrnn.dream0.5.*.json")
     assert json.loads(path.read_text())["temperature"] == 0.5
+
+
+@pytest.mark.parametrize("temperature", ["hot", None, 0, [1.15]])
+def test_a_run_that_names_no_temperature_is_one_line(folder, tmp_path, temperature):
+    shutil.copy(folder / BEST, tmp_path)
+    run_json = Path(BEST).name.replace("best", "run")
+    run = json.loads((folder / "log" / run_json).read_text())
+    (tmp_path / run_json).write_text(json.dumps(run | {"temperature": temperature}))
+    best = tmp_path / Path(BEST).name
+    assert "say at which --temperature" in error_of(
+        folder, "model.py", "doomrnn", "norender", best, "--weights", "weights"
+    )
 
 
 @pytest.mark.parametrize("world", ["doomreal", "doomrnn"])

@@ -338,6 +338,16 @@ def test_the_script_writes_weights_and_what_goes_with_them_and_goes_on(series_fi
     assert json.loads((folder / "rnn.json").read_text())["rnn"] != about["rnn"]
 
 
+def test_weights_of_another_name_leave_the_notes_of_the_first_alone(series_file):
+    assert train(series_file)[0] == 0
+    folder = series_file.parent / "w"
+    before = {name: (folder / name).read_bytes() for name in ("rnn.json", "initial_z.json")}
+    assert train(series_file, "--out", folder / "other.weights.h5", steps=4)[0] == 0
+    assert all((folder / name).read_bytes() == content for name, content in before.items())
+    assert json.loads((folder / "other.rnn.json").read_text())["steps"] == 4
+    assert (folder / "other.initial_z.json").read_bytes() == before["initial_z.json"]
+
+
 def test_series_of_another_v_do_not_go_on_with_the_old_m(series_file):
     assert train(series_file)[0] == 0
     arrays = dict(np.load(series_file)) | {"vae": np.array("e" * 64)}
@@ -370,6 +380,8 @@ def test_a_nan_stops_training_and_keeps_the_last_good_weights(series_file):
         ({}, ("--decay", "-1"), "is not a number above 0"),
         ({}, ("--data", "nowhere.npz"), "run series.py first"),
         ({"vae": None}, (), "does not say which V"),
+        ({"mu": np.full((10, 60, 32), np.nan, np.float16)}, (), "not finite"),
+        ({}, ("--out", "."), "is a folder"),
     ],
 )
 def test_what_cannot_be_trained_on_is_one_line_and_exit_code_2(series_file, change, options, words):

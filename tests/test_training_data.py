@@ -5,6 +5,8 @@ import contextlib
 import csv
 import json
 import os
+import signal
+import sys
 
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
@@ -285,6 +287,50 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, every_step):
     assert fingerprint(fresh) == fingerprint(whole)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_kill_lose_no_step(tmp_path, monkeypatch, number):
+    class Interrupted(Numbers):
+        def __next__(self):
+            if self.step == 6:
+                signal.raise_signal(number)
+            return super().__next__()
+
+    former = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as cli.run does
+    try:
+        with monkeypatch.context() as patch, pytest.raises((KeyboardInterrupt, SystemExit)):
+            patch.setitem(line_run.__globals__, "Numbers", Interrupted)
+            line_run(tmp_path / "a.weights.h5")
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    with np.load(tmp_path / "checkpoints" / "a" / "checkpoint.npz") as data:
+        assert json.loads(str(data["about"]))["step"] == 7
+    resumed, _ = line_run(tmp_path / "a.weights.h5")
+    whole, _ = line_run(tmp_path / "whole" / "a.weights.h5")
+    assert fingerprint(resumed) == fingerprint(whole)
+
+
+def test_a_second_ctrl_c_does_not_wait():
+    with pytest.raises(KeyboardInterrupt), training.deferred_interrupts() as interrupts:
+        signal.raise_signal(signal.SIGINT)
+        assert interrupts == [signal.SIGINT]
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("it waited")
+
+
+def test_a_folder_in_place_of_the_weights_is_an_error_before_any_step(tmp_path):
+    with pytest.raises(UserError, match="is a folder: name the file"):
+        line_run(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_table_of_losses_is_mended(tmp_path):
+    line_run(tmp_path / "a.weights.h5")
+    path = tmp_path / "a.losses.csv"
+    path.write_bytes(path.read_bytes() + b"\n\xff\xfe,1\n,,,,,\nsix,7\n")
+    line_run(tmp_path / "a.weights.h5", steps=20)
+    assert csv_steps(path) == [10, 20]
+
+
 def test_losses_after_the_last_checkpoint_are_not_logged_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "ROW_STEPS", 2)
     with pytest.raises(KeyboardInterrupt):
@@ -496,7 +542,7 @@ def test_arrays_that_are_no_series_are_a_user_error(tmp_path, change, words):
         Series(tmp_path / "series.npz")
 
 
-def test_series_is_made_again_only_when_v_or_the_episodes_change(tmp_path, vae, capsys):
+def test_series_is_made_again_only_when_v_its_precision_or_the_episodes_change(tmp_path, vae, capsys):
     out = tmp_path / "series.npz"
     files = make_record(tmp_path / "record", [4, 4])
     write_series(vae, files, out)
@@ -508,6 +554,14 @@ def test_series_is_made_again_only_when_v_or_the_episodes_change(tmp_path, vae, 
     other = VAE(4)
     write_series(other, files, out)
     assert "changed since" in capsys.readouterr().out and Series(out).vae == fingerprint(other)
+    rough = VAE(4, dtype="mixed_bfloat16")
+    rough.set_weights(other.get_weights())
+    write_series(rough, files, out)
+    assert "changed since" in capsys.readouterr().out and Series(out).vae == fingerprint(other)
+    write_series(rough, files, out)
+    assert "up to date" in capsys.readouterr().out
+    with pytest.raises(UserError, match="is a folder"):
+        write_series(rough, files, tmp_path)
 
 
 def test_wrong_series_files_are_one_line(tmp_path, vae):

@@ -5,6 +5,8 @@ import errno
 import os
 import signal
 import sys
+import traceback
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -56,6 +58,17 @@ def explain_os_error(error):
         return f"no permission for{where}: choose another folder, or change its permissions"
     reason = error.strerror or " ".join(str(error).split())
     return f"{reason}{where and ':' + where}"
+
+
+def explain(error):
+    """One line for any exception that ends a process which works for another one."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError):
+        return explain_os_error(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    line = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {line} ({Path(where.filename).name}, line {where.lineno})"
 
 
 def run(main):

@@ -51,8 +51,8 @@ def load_starts(folder, z_size):
 
 
 def load_world(task, weights=None):
-    """The World in the folder `weights`; if not given, in weights/ (your own) if there is an M, else in pretrained/."""
-    folders = [Path(weights)] if weights else [task.folder / "weights", task.folder / "pretrained"]
+    """The World in the first of task.weights_folders(weights) that has an M."""
+    folders = task.weights_folders(weights)
     for folder in folders:
         if weights or (folder / "rnn.weights.h5").exists():
             return World(*load_world_model(task, folder), *load_starts(folder, task.z_size))
@@ -67,8 +67,12 @@ def load_dreamer(task, options):
     """
     controller, params, run = load_controller(task, options.controller)
     folder, vae, rnn = find_world_model(task, run, options.weights)
-    if (temperature := options.temperature or run.get("temperature")) is None:
-        raise UserError(f"{options.controller} was not trained in a dream: say at which --temperature to dream")
+    temperature = options.temperature or run.get("temperature")
+    if not isinstance(temperature, int | float) or not 0 < temperature < np.inf:
+        raise UserError(
+            f"nothing beside {options.controller} says at which temperature it was trained to dream: say at which "
+            "--temperature to dream"
+        )
     world = World(vae, rnn, *load_starts(folder, task.z_size))
     graph = DreamSteps(rnn, temperature, controller, task.to_action)
     return world, graph, params, agent_facts(controller, params, vae, rnn) | {"temperature": temperature}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels import provenance, seeds
+from worldmodels import precision, provenance, seeds
 from worldmodels.cli import UserError, positive_int, seed
 from worldmodels.files import load_json, make_folder, save_json
 from worldmodels.threads import available_cores, limit_threads, quiet_stderr
@@ -29,7 +29,7 @@ def add_options(parser):
     add("--workers", type=positive_int, default=available_cores(), help="norender: processes; no score depends on it")
     add("--slots", type=positive_int, default=32, help="episodes in lockstep in each process")
     add("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
-    add("--precision", choices=("float32", "bfloat16"), default="float32", help="V's arithmetic")
+    precision.add_option(parser)
     add("--results", metavar="DIR", default=RESULTS, help="norender: folder for the JSON with all scores")
 
 
@@ -152,9 +152,10 @@ def play_dreams(task, options, workers, queue):
     """A worker's part in the dream: as play_environments."""
     with quiet_stderr():
         from worldmodels.dream import load_dreamer, run_dreams
+
+        world, graph, params, _ = load_dreamer(task, options)
     from worldmodels.rollout import Job
 
-    world, graph, params, _ = load_dreamer(task, options)
     jobs = (Job(seed, params) for seed in queue)
     for job, steps in run_dreams(world, graph, jobs, options.slots, task.max_steps):
         yield job.seed, float(steps), steps
@@ -174,5 +175,5 @@ def _seeds(options):
 
 def file_name(task, options, where, sha256):
     """task.where.seed<first>.<episodes>.<hash of C's parameters>[.precision].json"""
-    precision = [] if options.precision == "float32" else [options.precision]
-    return ".".join([task.name, where, f"seed{options.seed}", str(options.episodes), sha256[:8], *precision, "json"])
+    rough = [] if options.precision == "float32" else [options.precision]
+    return ".".join([task.name, where, f"seed{options.seed}", str(options.episodes), sha256[:8], *rough, "json"])

@@ -13,6 +13,7 @@ log/checkpoints/<name>.pkl everything the next generation depends on, in one fil
 
 import fcntl
 import pickle
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,15 +47,23 @@ class Log:
         make_folder(self.folder)
         self.checkpoint = make_folder(self.folder / "checkpoints") / f"{name}.pkl"
         self.lock = open(self.checkpoint.with_suffix(".lock"), "w")  # noqa: SIM115 (held until the process ends)
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not self._locked():
             raise UserError(
                 f"another evolution is writing {self.folder / name}.*: wait for it, or choose another --log"
-            ) from None
+            )
         for folder in (self.folder, self.checkpoint.parent):
             for left_over in folder.glob(f".*.tmp.{name}.*"):  # of a run killed in mid-write, on another host perhaps
                 left_over.unlink(missing_ok=True)
+
+    def _locked(self):
+        """Lock the log; False if another process holds it for longer than the ranks of a killed run take to end."""
+        for pause in (0.5, 1, 2, 0):
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except OSError:
+                time.sleep(pause)
+        return False
 
     def resume(self, essential):
         """The State of the checkpoint, or None for a new run.

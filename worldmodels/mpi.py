@@ -11,7 +11,6 @@ import socket
 import sys
 import time
 import traceback
-from pathlib import Path
 
 from worldmodels import cli
 from worldmodels.mpirun import INTACT, LAUNCHER, report
@@ -126,7 +125,8 @@ def _serve(comm, make_player):
                 comm.send(("result", result), 0)
             comm.send(("idle", None), 0)
     except BaseException as error:
-        comm.send(("failed", f"rank {comm.rank} on {socket.gethostname()}: {_explain(error)}"), 0)
+        advice = "" if isinstance(error, cli.UserError | OSError) else f"; {INTACT}"
+        comm.send(("failed", f"rank {comm.rank} on {socket.gethostname()}: {cli.explain(error)}{advice}"), 0)
         time.sleep(60)  # rank 0 ends us all
         os._exit(2)
 
@@ -153,13 +153,3 @@ def _receive(comm):
         time.sleep(pause)
         pause = min(1.5 * pause, 0.005)
     return status.Get_source(), comm.recv(source=status.Get_source())
-
-
-def _explain(error):
-    if isinstance(error, cli.UserError):
-        return str(error)
-    if isinstance(error, OSError):
-        return cli.explain_os_error(error)
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    line = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {line} ({Path(where.filename).name}, line {where.lineno}); {INTACT}"

@@ -18,7 +18,12 @@ def add_options(parser, steps, sequence, decay=1.0):
     training.add_options(parser, "weights/rnn.weights.h5", "sequences", learning_rate=1e-3)
     add = parser.add_argument
     add("--data", default="series/series.npz", help="file made by series.py")
-    add("--steps", type=positive_int, default=steps, help="batches to train on")
+    add(
+        "--steps",
+        type=positive_int,
+        default=steps,
+        help="batches to train on, with those of a run that is continued",
+    )
     add("--sequence", type=positive_int, default=sequence, help="frames in a sequence, through which gradients flow")
     add("--decay", type=positive_float, default=decay, help="factor a step on the learning rate above its minimum")
     add("--min_learning_rate", type=positive_float, default=1e-5, help="where a decay below 1 leads to")
@@ -30,7 +35,8 @@ def train_rnn(options, task):
     """Train M as `options` (of `add_options`) say.
 
     Writes its weights and, beside them, its losses, initial_z.json (where dreams start) and rnn.json, which says by
-    fingerprints which M this is and which V it goes with.
+    fingerprints which M this is and which V it goes with. Weights of another name than rnn.weights.h5 have their own:
+    <name>.initial_z.json and <name>.rnn.json.
     """
     from worldmodels.episodes import hold_out
     from worldmodels.files import make_folder, save_json
@@ -38,28 +44,28 @@ def train_rnn(options, task):
 
     series = Series(options.data)
     learned, held_out = hold_out(usable_episodes(series, options, task))
+    starts = initial_z(series)
     folder = make_folder(Path(options.out).parent)
 
     with quiet_stderr():
         import keras
 
-        from worldmodels.rnn import MDNRNN
+        from worldmodels.task import build_rnn
         from worldmodels.weights import fingerprint, load_weights
 
         keras.utils.set_random_seed(options.seed)
-        dtype = "mixed_bfloat16" if options.precision == "bfloat16" else None
-        rnn = MDNRNN(task.z_size, task.action_size, task.hidden_size, done=task.end_logit, dtype=dtype)
+        rnn = build_rnn(task, options.precision)
     if options.init:
         load_weights(rnn, options.init, "M")
     rnn.compile(keras.optimizers.Adam(learning_rate(options), clipvalue=options.clip))
     if task.end_logit:
         rnn.carry_state(options.batch_size)
     batches = EndlessRows if task.end_logit else Sequences
-    sizes = options.batch_size, options.sequence
+    shape = options.batch_size, options.sequence
     losses = training.train(
         rnn,
-        batches(series, learned, *sizes, options.seed),
-        [next(batches(series, held_out or learned, *sizes, seed)) for seed in range(HELD_OUT_BATCHES)],
+        batches(series, learned, *shape, options.seed),
+        [next(batches(series, held_out or learned, *shape, seed)) for seed in range(HELD_OUT_BATCHES)],
         options.out,
         options.steps,
         settings={"V": series.vae}
@@ -67,9 +73,11 @@ def train_rnn(options, task):
         tensorboard=options.log,
         restart=options.restart,
     )
-    save_json(folder / "initial_z.json", initial_z(series))
+    name = training.run_name(options.out)
+    prefix = "" if name == "rnn" else f"{name}."
+    save_json(folder / f"{prefix}initial_z.json", starts)
     steps = int(rnn.optimizer.iterations.numpy())  # more than --steps if an earlier run went further
-    save_json(folder / "rnn.json", {"rnn": fingerprint(rnn), "vae": series.vae, "steps": steps})
+    save_json(folder / f"{prefix}rnn.json", {"rnn": fingerprint(rnn), "vae": series.vae, "steps": steps})
     if losses:
         where = f"{len(held_out):,} held-out episodes" if held_out else "the only episode, which it was trained on"
         nats = losses["held_out_z" if rnn.done else "held_out_loss"]
@@ -120,10 +128,10 @@ def learning_rate(options):
 
 def initial_z(series):
     """[mus, logvars] of the first frame of up to 1,000 episodes, times 10,000 and rounded: where dreams start."""
-    rows = series.starts[:STARTS]
-    return [
-        np.round(array[rows].astype(np.float64) * 10000).astype(int).tolist() for array in (series.mu, series.logvar)
-    ]
+    first = [array[series.starts[:STARTS]].astype(np.float64) for array in (series.mu, series.logvar)]
+    if not np.isfinite(first).all():
+        raise UserError("the series holds numbers that are not finite: train V again, and run series.py")
+    return [np.round(array * 10000).astype(int).tolist() for array in first]
 
 
 class Sequences:
@@ -149,11 +157,11 @@ class Sequences:
 
     @property
     def state(self):
-        return {"batch": self.batch}
+        return {"batch": self.batch, "frames": len(self.series.mu)}
 
     def restore(self, state):
         self.batch = state["batch"]
-        return True
+        return state["frames"] == len(self.series.mu)
 
 
 class EndlessRows:

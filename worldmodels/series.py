@@ -2,7 +2,8 @@
 
 `series.npz` is a plain, uncompressed .npz file with mu, logvar (Z wide) and action (A wide), all float16: of shape
 (N, T, width) if all N episodes have the same length T, as in the 2018 code, else (total frames, width) with
-length (N,) beside them. vae is the fingerprint of the V that made it, data a checksum of the episodes.
+length (N,) beside them. What made it is in vae, the fingerprint of V, precision, that of V's arithmetic, and data, a
+checksum of the episodes.
 """
 
 import contextlib
@@ -14,9 +15,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from worldmodels import precision
 from worldmodels.cli import UserError, positive_int, seed
 from worldmodels.episodes import inspect_episodes, list_episodes, read_ahead
-from worldmodels.files import DAMAGED, atomic_path, load_json, make_folder, save_json
+from worldmodels.files import DAMAGED, atomic_path, load_json, make_folder, read_npy_header, save_json
+from worldmodels.precision import PRECISIONS
 from worldmodels.threads import quiet_stderr
 from worldmodels.weights import fingerprint
 
@@ -33,7 +36,7 @@ def add_options(parser, z_size):
     add("--vae", default="weights/vae.weights.h5", help="weights made by vae_train.py")
     add("--out", default="series/series.npz", help="file for mu, logvar and actions")
     add("--z_size", type=positive_int, default=z_size, help="dimensions of z, as given to vae_train.py")
-    add("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: faster where the CPU has it")
+    precision.add_option(parser)
     add("--seed", type=seed, default=1,
         help="nothing here is random; taken so that every script can be called alike")  # fmt: skip
 
@@ -45,7 +48,7 @@ def make_series(options):
         from worldmodels.vae import VAE
         from worldmodels.weights import load_weights
 
-        vae = VAE(options.z_size, dtype="mixed_bfloat16" if options.precision == "bfloat16" else None)
+        vae = VAE(options.z_size, dtype=PRECISIONS[options.precision])
     load_weights(vae, options.vae, "V")
     write_series(vae, files, options.out)
 
@@ -59,22 +62,26 @@ def encode(vae, obs):
 
 
 def write_series(vae, files, out):
-    """Encode the episode files into `out`. Goes on where a killed run was; starts over if V or an episode changed.
+    """Encode the episode files into `out`. Goes on where a killed run was; starts over if V, its precision or an
+    episode changed.
 
     Meanwhile the arrays lie as raw float16 in the folder `<out>.part`, and grow by an episode at a time.
     """
     out = Path(out)
+    if out.is_dir():
+        raise UserError(f"{out} is a folder: name the file for the series with --out")
     make_folder(out.parent)
     lengths, checksum = inspect_episodes(files)
-    made_from = {"vae": fingerprint(vae), "data": checksum}
+    arithmetic = vae.encoder.get_layer("conv1").compute_dtype
+    made_from = {"vae": fingerprint(vae), "data": checksum, "precision": arithmetic}
     part = out.with_name(out.name + ".part")
     if out.exists():
         if _made_from(out) == made_from:
             shutil.rmtree(part, ignore_errors=True)
             print(f"{out} is finished and up to date: {len(files):,} episodes, {sum(lengths):,} frames")
             return
-        print(f"V or the episodes changed since {out} was made: making it again")
-    _encode_all(vae, files, lengths, part, made_from | {"precision": vae.encoder.get_layer("conv1").compute_dtype})
+        print(f"V, its precision or the episodes changed since {out} was made: making it again")
+    _encode_all(vae, files, lengths, part, made_from)
     _pack(part, lengths, made_from, out)
     shutil.rmtree(part)
     print(f"{out}: {len(files):,} episodes, {sum(lengths):,} frames, {out.stat().st_size / 1e6:,.1f} MB")
@@ -83,7 +90,7 @@ def write_series(vae, files, out):
 def _made_from(path):
     try:
         with np.load(path) as data:
-            return {"vae": str(data["vae"]), "data": int(data["data"])}
+            return {"vae": str(data["vae"]), "data": int(data["data"]), "precision": str(data["precision"])}
     except DAMAGED:
         return None
 
@@ -202,9 +209,7 @@ def _map(path, name):
         file.seek(member.header_offset + 26)  # in the local header: lengths of the name and of the extra field
         name_length, extra_length = np.frombuffer(file.read(4), "<u2")
         file.seek(member.header_offset + 30 + int(name_length) + int(extra_length))
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran_order, dtype = read(file)
+        shape, fortran_order, dtype = read_npy_header(file)
         if dtype.hasobject:
             raise ValueError("Python objects cannot be mapped")
         return np.memmap(file, dtype, "r", file.tell(), shape, order="F" if fortran_order else "C")

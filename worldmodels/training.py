@@ -1,15 +1,18 @@
 """The training loop of V and M: progress, losses to CSV and TensorBoard, checkpoints, resume, a stop at NaN."""
 
 import collections
+import contextlib
 import csv
 import json
 import math
+import signal
 import time
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from worldmodels import precision
 from worldmodels.cli import UserError, positive_float, positive_int, seed
 from worldmodels.files import atomic_path, make_folder
 from worldmodels.weights import all_finite, save_weights
@@ -26,7 +29,7 @@ def add_options(parser, out, rows, learning_rate):
     add("--learning_rate", type=positive_float, default=learning_rate,
         help="of Adam, at the start; may be changed when a run goes on")  # fmt: skip
     add("--seed", type=seed, default=1, help=f"of the first weights, the order of {rows} and the noise")
-    add("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: faster where the CPU has it")
+    precision.add_option(parser, "arithmetic of the training")
     add("--log", default="tb", metavar="FOLDER", help="folder for TensorBoard")
     add("--restart", action="store_true", help="start over instead of going on with the last checkpoint")
 
@@ -41,6 +44,8 @@ def train(model, stream, held_out, out, steps, settings, tensorboard=None, resta
     Returns the held-out losses, or None if an earlier run was finished already. UserError where the loss turns NaN.
     """
     out = Path(out)
+    if out.is_dir():
+        raise UserError(f"{out} is a folder: name the file for the weights with --out")
     name = run_name(out)
     folder = make_folder(out.parent / "checkpoints" / name)
     checkpoint = Checkpoint(folder, model, stream, settings)
@@ -72,7 +77,7 @@ def _loop(model, stream, held_out, steps, step, checkpoint, log):
     saved = time.monotonic()
     measured = {}
     recent = collections.deque(maxlen=ROW_STEPS)
-    with tqdm(total=steps, initial=step, unit="step", desc="training") as bar:
+    with tqdm(total=steps, initial=step, unit="step", desc="training") as bar, deferred_interrupts() as interrupts:
         while step < steps:
             recent.append(model.train_on_batch(next(stream), return_dict=True))
             step += 1
@@ -91,7 +96,38 @@ def _loop(model, stream, held_out, steps, step, checkpoint, log):
                 saved = time.monotonic()
             if due or step % ROW_STEPS == 0:
                 log.write(step, losses | (measured if due else {}))
+            if interrupts and step < steps:
+                checkpoint.save(step)
+                break
     return measured
+
+
+@contextlib.contextmanager
+def deferred_interrupts():
+    """Ctrl-C and `kill` wait for the end of the block, which finds them in the list that this yields.
+
+    The second one does not wait.
+    """
+    interrupts, former = [], {}
+
+    def note(number, _):
+        interrupts.append(number)
+        if len(interrupts) > 1:
+            restore()
+            signal.raise_signal(number)
+
+    def restore():
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        former[number] = signal.signal(number, note)
+    try:
+        yield interrupts
+    finally:
+        restore()
+    if interrupts:
+        signal.raise_signal(interrupts[0])
 
 
 def measure(model, batches):
@@ -178,8 +214,9 @@ class Log:
         fields = ["step", *names, *(f"held_out_{name}" for name in names)]
         rows = []
         if step and path.exists():  # a resumed run: what came after its checkpoint is done again
-            with open(path, newline="") as file:
-                rows = [row for row in csv.DictReader(file) if row["step"].isdigit() and int(row["step"]) <= step]
+            with open(path, newline="", errors="replace") as file:
+                rows = [row for row in csv.DictReader(file) if (row.get("step") or "").isdecimal()]
+            rows = [row for row in rows if int(row["step"]) <= step]
         with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
             writer = csv.DictWriter(file, fields, extrasaction="ignore")
             writer.writeheader()

@@ -6,6 +6,7 @@ import numpy as np
 
 from worldmodels import training
 from worldmodels.cli import positive_int
+from worldmodels.precision import PRECISIONS
 from worldmodels.threads import quiet_stderr
 
 HELD_OUT_FRAMES = 1000
@@ -18,7 +19,8 @@ def add_options(parser, z_size):
     add = parser.add_argument
     add("--data", default="record", help="folder of episodes made by extract.py")
     add("--epochs", type=positive_int, default=10, help="passes over the data (2018 code: 10; paper: 1)")
-    add("--steps", type=positive_int, help="stop after so many batches instead of --epochs")
+    add("--steps", type=positive_int,
+        help="batches to train on, with those of a run that is continued, in place of --epochs")  # fmt: skip
     add("--z_size", type=positive_int, default=z_size, help="dimensions of z")
 
 
@@ -35,7 +37,7 @@ def train_vae(options):
         from worldmodels.vae import VAE
 
         keras.utils.set_random_seed(options.seed)
-        vae = VAE(options.z_size, dtype="mixed_bfloat16" if options.precision == "bfloat16" else None)
+        vae = VAE(options.z_size, dtype=PRECISIONS[options.precision])
     vae.compile(keras.optimizers.Adam(options.learning_rate))
     pictures = some_frames(held_out_files or training_files, HELD_OUT_FRAMES)
     losses = training.train(

@@ -8,7 +8,9 @@ same as a linear change of variables.
 """
 
 import numpy as np
+from tqdm import tqdm
 
+from worldmodels import mpirun
 from worldmodels.rollout import Job, run_episodes
 
 FLOOR = 0.02  # added to the second moment's eigenvalues: a component below it counts as noise (z's own noise is 1)
@@ -63,7 +65,8 @@ def whitening_matrix(moment):
 def second_moment(envs, agent, params, seeds, max_steps):
     """The mean of x x^T over what C reads (x, (I,)) while the agent plays with params (P,): (I, I) float64."""
     reader = _Reader(agent)
-    for _ in run_episodes(envs, reader, [Job(seed, params) for seed in seeds], max_steps):
+    episodes = run_episodes(envs, reader, [Job(seed, params) for seed in seeds], max_steps)
+    for _ in tqdm(episodes, "what C reads", len(seeds), leave=False, unit="episode", disable=not mpirun.terminal()):
         pass
     return reader.total / reader.count
 

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 
-from worldmodels.cli import UserError, explain_os_error
+from worldmodels.cli import UserError, explain
 
 
 def run_in_processes(work, jobs, workers):
@@ -73,9 +73,7 @@ def _worker(work, todo, results):
         for result in work(iter(todo.get, None)):
             results.put(("result", result))
         results.put(("end", os.getpid()))
-    except UserError as error:
-        results.put(("error", str(error)))
-    except OSError as error:
-        results.put(("error", explain_os_error(error)))
+    except (UserError, OSError) as error:
+        results.put(("error", explain(error)))
     except Exception as error:
-        results.put(("error", f"worker process {os.getpid()} failed: {type(error).__name__}: {error}"))
+        results.put(("error", f"worker process {os.getpid()} failed: {explain(error)}"))
