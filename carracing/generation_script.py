@@ -73,12 +73,16 @@ def play(args, share, indices):
         yield episode.job.tag, summary(path, episode.job.seed, arrays["rewards"], episode.steps)
 
 
+def processes(args, indices):
+    return min(args.threads, available_cores(), len(indices))
+
+
 def gather(work, args, indices, label):
-    """Run work over the threads with a progress bar; returns {k: summary} of the whole files."""
-    found, threads = {}, min(args.threads, available_cores(), len(indices))
-    work = functools.partial(work, args, -(-len(indices) // max(1, threads)))
+    """Run work in processes with a progress bar; returns {k: summary} of the whole files."""
+    found, count = {}, processes(args, indices)
+    work = functools.partial(work, args, -(-len(indices) // max(1, count)))
     with tqdm(total=len(indices), unit="rollout", desc=label) as progress:
-        for k, rollout in run_in_processes(work, indices, threads):
+        for k, rollout in run_in_processes(work, indices, count):
             if rollout is not None:
                 found[k] = rollout
             progress.update()
@@ -101,7 +105,7 @@ def main():
     made = gather(play, args, missing, "playing") if missing else {}
     seconds = time.monotonic() - start
     frames = sum(rollout["steps"] for rollout in made.values())
-    pace = {"frames": frames, "seconds": round(seconds, 1), "threads": args.threads} if made else None
+    pace = {"frames": frames, "seconds": round(seconds, 1), "processes": processes(args, missing)} if made else None
     rollouts |= made
     report(args, manifest.finish([rollouts[k] for k in range(total)], pace))
     if made:

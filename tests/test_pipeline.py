@@ -166,7 +166,7 @@ def test_rollouts_of_two_kinds_do_not_share_a_folder(folder):
 def test_fewer_rollouts_than_are_there_leave_the_others_alone(folder):
     generate(folder, "fewer", "--threads", 1, "--rollouts", 2)
     played = json.loads((folder / "fewer" / "manifest.json").read_text())["played"]
-    assert played["frames"] > 0 and played["threads"] == 1
+    assert played["frames"] > 0 and played["processes"] == 1
     output = generate(folder, "fewer", "--threads", 1, "--rollouts", 1)
     assert "1 of the 1 rollouts asked for are in fewer already" in output and "2 rollouts in fewer" in output
     assert json.loads((folder / "fewer" / "manifest.json").read_text())["played"] == played

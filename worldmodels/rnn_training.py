@@ -161,7 +161,7 @@ class Sequences:
 
     def restore(self, state):
         self.batch = state["batch"]
-        return state["frames"] == len(self.series.mu)
+        return state.get("frames") == len(self.series.mu)
 
 
 class EndlessRows:
