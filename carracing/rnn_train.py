@@ -3,15 +3,14 @@
 from worldmodels.cli import Parser, run
 from worldmodels.rnn_training import add_options, train_rnn
 
+# isort: split
+from carracing.task import CARRACING
+
 
 def main():
     parser = Parser(description=__doc__)
     add_options(parser, steps=4000, sequence=999)
-    options = parser.parse_args()
-
-    from carracing.task import CARRACING
-
-    train_rnn(options, CARRACING)
+    train_rnn(parser.parse_args(), CARRACING)
 
 
 if __name__ == "__main__":

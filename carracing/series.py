@@ -6,10 +6,13 @@ V encodes every frame of the random rollouts to mu and logvar, for the training 
 from worldmodels.cli import Parser, run
 from worldmodels.series import add_options, make_series
 
+# isort: split
+from carracing.task import CARRACING
+
 
 def main():
     parser = Parser(description=__doc__.splitlines()[0])
-    add_options(parser, z_size=32)
+    add_options(parser, z_size=CARRACING.z_size)
     make_series(parser.parse_args())
 
 

@@ -3,10 +3,13 @@
 from worldmodels.cli import Parser, run
 from worldmodels.vae_training import add_options, train_vae
 
+# isort: split
+from carracing.task import CARRACING
+
 
 def main():
     parser = Parser(description=__doc__)
-    add_options(parser, z_size=32)
+    add_options(parser, z_size=CARRACING.z_size)
     train_vae(parser.parse_args())
 
 

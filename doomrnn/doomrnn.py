@@ -12,7 +12,7 @@ from worldmodels.window import left_or_right, play_script
 
 # isort: split
 from doomrnn.doomreal import FPS  # behind worldmodels, which takes the folder of this file off the path
-from doomrnn.task import DOOM
+from doomrnn.task import DOOM, TEMPERATURE
 
 with quiet_stderr():
     from worldmodels.dream import Dream
@@ -26,14 +26,14 @@ class DoomDream(Dream):
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": FPS}  # noqa: RUF012
 
-    def __init__(self, temperature=1.15, weights=None, render_mode=None):
+    def __init__(self, temperature=TEMPERATURE, weights=None, render_mode=None):
         super().__init__(DOOM, spaces.Box(-1, 1, (1,), np.float32), temperature, weights, render_mode)
 
 
 def main():
     """Play with the arrow keys."""
     parser = Parser(description="Dodge the dreamt fireballs with the arrow keys; R: next dream, Esc: leave.")
-    parser.add_argument("--temperature", type=positive_float, default=1.15, help="below 1 tamer, above 1 wilder")
+    parser.add_argument("--temperature", type=positive_float, default=TEMPERATURE, help="below 1 tamer, above 1 wilder")
     parser.add_argument("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
     play_script(parser, lambda args: DoomDream(args.temperature, args.weights, "human"), left_or_right, DOOM.max_steps)
 

@@ -3,15 +3,14 @@
 from worldmodels.cli import Parser, run
 from worldmodels.rnn_training import add_options, train_rnn
 
+# isort: split
+from doomrnn.task import DOOM
+
 
 def main():
     parser = Parser(description=__doc__)
     add_options(parser, steps=24400, sequence=500, decay=0.99999)
-    options = parser.parse_args()
-
-    from doomrnn.task import DOOM
-
-    train_rnn(options, DOOM)
+    train_rnn(parser.parse_args(), DOOM)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,13 @@ V encodes every frame of the random rollouts to mu and logvar, for the training 
 from worldmodels.cli import Parser, run
 from worldmodels.series import add_options, make_series
 
+# isort: split
+from doomrnn.task import DOOM
+
 
 def main():
     parser = Parser(description=__doc__.splitlines()[0])
-    add_options(parser, z_size=64)
+    add_options(parser, z_size=DOOM.z_size)
     make_series(parser.parse_args())
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from doomrnn.doomreal import ACTION_SIZE, MAX_STEPS, DoomTakeCover
 from worldmodels.task import Task
 
+TEMPERATURE = 1.15  # of the dreams that C learns in (paper: 1.15 does best in the game)
+
 
 def to_action(outputs):
     """C's output (n, 1) in [-1, 1] is the action: the game cuts it in thirds, and M reads the number itself."""

@@ -11,6 +11,9 @@ from worldmodels.cli import Parser, positive_float, run
 from worldmodels.evolution import evolve_controller
 from worldmodels.evolution_options import add_controller_options, add_options
 
+# isort: split
+from doomrnn.task import DOOM, TEMPERATURE
+
 
 def options():
     parser = Parser(description=__doc__.splitlines()[0])
@@ -19,7 +22,7 @@ def options():
     parser.add_argument(
         "--temperature",
         type=positive_float,
-        default=1.15,
+        default=TEMPERATURE,
         help="of the dream (paper: 1.15 does best; below 1, C learns to exploit the mistakes of M)",
     )
     add_controller_options(parser, "z_c_h", "V, M and initial_z.json")
@@ -28,22 +31,18 @@ def options():
 
 def make_player(args):
     """What a worker plays with: see evolve()."""
-    from doomrnn.task import DOOM as task
     from worldmodels.dream import DreamSteps, dream_player, load_world
     from worldmodels.task import controller_of
     from worldmodels.weights import fingerprint
 
-    world = load_world(task, args.weights)
-    graph = DreamSteps(world.rnn, args.temperature, controller_of(task, args.controller), task.to_action)
+    world = load_world(DOOM, args.weights)
+    graph = DreamSteps(world.rnn, args.temperature, controller_of(DOOM, args.controller), DOOM.to_action)
     facts = {"vae": fingerprint(world.vae), "rnn": fingerprint(world.rnn), "temperature": args.temperature}
-    return dream_player(world, graph, args.slots, task.max_steps), facts
+    return dream_player(world, graph, args.slots, DOOM.max_steps), facts
 
 
 def main():
     args = options()
-
-    from doomrnn.task import DOOM
-
     evolve_controller(args, DOOM, functools.partial(make_player, args), essential=("temperature",))
 
 

@@ -3,10 +3,13 @@
 from worldmodels.cli import Parser, run
 from worldmodels.vae_training import add_options, train_vae
 
+# isort: split
+from doomrnn.task import DOOM
+
 
 def main():
     parser = Parser(description=__doc__)
-    add_options(parser, z_size=64)
+    add_options(parser, z_size=DOOM.z_size)
     train_vae(parser.parse_args())
 
 

@@ -77,8 +77,21 @@ def test_killed_evolution_goes_on_to_the_same_end(folder, tmp_path):
     assert twice[:2] == [row[0:1] + row[2:] for row in first] and len(twice) == 4
 
 
-def test_another_temperature_does_not_go_on_with_the_run(folder):
-    assert "--temperature 1.15, not 0.5" in error_of(folder, *EVOLVE, "--generations", 3, "--temperature", 0.5)
+def test_other_options_do_not_go_on_with_the_run_and_are_all_named(folder):
+    other = ("--generations", 3, "--temperature", 0.5, "--sigma_init", 0.2)
+    error = error_of(folder, *EVOLVE, *other)
+    assert "--temperature 1.15, not 0.5" in error and "--sigma_init 0.1, not 0.2" in error
+
+
+def test_a_sequence_longer_than_all_episodes_is_one_line(folder):
+    assert "choose a smaller --sequence" in error_of(folder, "rnn_train.py", "--sequence", 100_000, "--restart")
+
+
+def test_an_error_of_what_the_workers_load_is_one_line(folder, tmp_path):
+    shutil.copytree(folder / "weights", tmp_path / "weights")
+    (tmp_path / "weights/initial_z.json").write_text("[]")
+    error = error_of(tmp_path, *EVOLVE, "--generations", 1)
+    assert error.startswith("error: weights/initial_z.json does not hold") and "says rank" in error
 
 
 @pytest.mark.parametrize("world, name", [("doomreal", "game"), ("doomrnn", "dream1.15")])

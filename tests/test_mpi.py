@@ -92,6 +92,8 @@ def test_a_killed_rank_ends_the_run_by_name_and_the_next_start_goes_on_as_if_not
     words = ["-n", "2", "--generations", "4"]
     process = start(tmp_path / "killed", *words, PLAYED=tmp_path / "played", PLAY_SECONDS=0.01)
     pid = next(pid for rank, pid, _ in played(tmp_path / "played", at_least=50) if rank == 2)
+    memory = [line for line in Path(f"/proc/{pid}/maps").read_text().splitlines() if "/mpich_shm_" in line]
+    assert memory and all(line.endswith("(deleted)") for line in memory)  # so it goes with the ranks, killed or not
     os.kill(pid, signal.SIGKILL)
     code, out, err = end(process)
     assert code == 2

@@ -18,7 +18,8 @@ from worldmodels.lstm import lstm_sequence
 from worldmodels.rnn import MDNRNN, Mixture, end_loss, mdn_nll, sample_z
 from worldmodels.rnn_training import Sequences, initial_z
 from worldmodels.series import Series
-from worldmodels.weights import load_weights, save_weights
+from worldmodels.vae import VAE
+from worldmodels.weights import fingerprint, load_weights, save_weights
 
 CARRACING = Path(__file__).resolve().parent.parent / "carracing"
 
@@ -346,6 +347,16 @@ def test_weights_of_another_name_leave_the_notes_of_the_first_alone(series_file)
     assert all((folder / name).read_bytes() == content for name, content in before.items())
     assert json.loads((folder / "other.rnn.json").read_text())["steps"] == 4
     assert (folder / "other.initial_z.json").read_bytes() == before["initial_z.json"]
+
+
+def test_a_series_of_another_v_than_the_one_beside_m_is_refused_before_any_step(series_file):
+    vae = VAE(32)
+    (series_file.parent / "w").mkdir()
+    save_weights(vae, series_file.parent / "w/vae.weights.h5")
+    code, _, err = train(series_file)
+    assert code == 2 and "was made by another V" in err.splitlines()[-1] and "run series.py again" in err
+    np.savez(series_file, **dict(np.load(series_file)) | {"vae": np.array(fingerprint(vae))})
+    assert train(series_file)[0] == 0
 
 
 def test_series_of_another_v_do_not_go_on_with_the_old_m(series_file):

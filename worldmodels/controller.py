@@ -79,8 +79,8 @@ def load_parameters(path, num_params):
         raise UserError(f"{path} is no controller: it should hold [parameters, score]") from None
     if params.shape != (num_params,):
         raise UserError(
-            f"{path} has {params.size} parameters where {num_params} are needed: it is of another task or another kind "
-            "of controller"
+            f"{path} has {params.size} parameters where {num_params} are needed: it, or its .run.json, is of another "
+            "task or another kind of controller"
         )
     if not np.isfinite(params).all():
         raise UserError(f"{path} holds parameters that are not finite: restore it or make it again")

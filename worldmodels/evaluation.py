@@ -27,7 +27,12 @@ def add_options(parser):
     first = seeds.TEST.start  # of a range that training never uses
     add("--seed", type=seed, default=first, help="of the first episode; the others follow")
     add("--workers", type=positive_int, default=available_cores(), help="norender: processes; no score depends on it")
-    add("--slots", type=positive_int, default=32, help="episodes in lockstep in each process")
+    add(
+        "--slots",
+        type=positive_int,
+        default=32,
+        help="episodes in lockstep in each process; with fewer, few episodes are played faster",
+    )
     add("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
     precision.add_option(parser)
     add("--results", metavar="DIR", default=RESULTS, help="norender: folder for the JSON with all scores")

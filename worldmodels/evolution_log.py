@@ -77,12 +77,12 @@ class Log:
             before = state.essential
         except Exception:
             raise UserError(f"{self.checkpoint} is damaged: remove it to start this evolution again") from None
-        for option in {**before, **essential}:
-            if before.get(option) != essential.get(option):
-                raise UserError(
-                    f"{self.checkpoint} is of a run with --{option} {before.get(option)}, not {essential.get(option)}: "
-                    "use the same options to go on with it, or another --log"
-                )
+        options = {**before, **essential}
+        if other := [option for option in options if before.get(option) != essential.get(option)]:
+            changes = ", ".join(f"--{option} {before.get(option)}, not {essential.get(option)}" for option in other)
+            raise UserError(
+                f"{self.checkpoint} is of a run with {changes}: use the same options to go on with it, or another --log"
+            )
         print(f"going on after generation {state.generation} of {self.checkpoint}", flush=True)
         return state
 

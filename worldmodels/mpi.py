@@ -5,12 +5,14 @@ assigned ahead, so no rank idles while another has a queue. Nobody spins: MPI's 
 """
 
 import collections
+import contextlib
 import itertools
 import os
 import socket
 import sys
 import time
 import traceback
+from pathlib import Path
 
 from worldmodels import cli
 from worldmodels.mpirun import INTACT, LAUNCHER, report
@@ -32,6 +34,7 @@ def main(lead, make_player):
     comm = MPI.COMM_WORLD
     if comm.size == 1:
         raise cli.UserError("MPI has started only 1 rank here: rank 0 hands out the work, so it takes at least 2")
+    _unname_shared_memory(comm)
     if comm.rank > 0:
         _serve(comm, make_player)
         return
@@ -50,6 +53,17 @@ def main(lead, make_player):
         os._exit(code)  # it ends the others, and says nothing about it, as Abort would
     time.sleep(0.5)  # an mpirun that is told to end everything may drop words that it has not passed on yet
     comm.Abort(code)
+
+
+def _unname_shared_memory(comm):
+    """MPICH removes the name of its shared memory when all has ended well; where ranks are killed it would stay for
+    ever, 3 MB each time. The name is needed no more as soon as every rank has the memory open.
+    """
+    comm.Barrier()
+    with contextlib.suppress(OSError):  # no /proc on this system
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            if "/dev/shm/mpich_shm_" in line and not line.endswith("(deleted)"):
+                Path(line[line.index("/dev/shm/") :]).unlink(missing_ok=True)
 
 
 class Queue:
@@ -125,8 +139,12 @@ def _serve(comm, make_player):
                 comm.send(("result", result), 0)
             comm.send(("idle", None), 0)
     except BaseException as error:
-        advice = "" if isinstance(error, cli.UserError | OSError) else f"; {INTACT}"
-        comm.send(("failed", f"rank {comm.rank} on {socket.gethostname()}: {cli.explain(error)}{advice}"), 0)
+        rank = f"rank {comm.rank} on {socket.gethostname()}"
+        if isinstance(error, cli.UserError | OSError):
+            line = f"{cli.explain(error)} (says {rank})"
+        else:
+            line = f"{rank}: {cli.explain(error)}; {INTACT}"
+        comm.send(("failed", line), 0)
         time.sleep(60)  # rank 0 ends us all
         os._exit(2)
 

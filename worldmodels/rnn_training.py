@@ -46,6 +46,7 @@ def train_rnn(options, task):
     learned, held_out = hold_out(usable_episodes(series, options, task))
     starts = initial_z(series)
     folder = make_folder(Path(options.out).parent)
+    check_vae(folder / "vae.weights.h5", series, options.data)
 
     with quiet_stderr():
         import keras
@@ -84,6 +85,16 @@ def train_rnn(options, task):
         print(f"{options.out}: {nats:.4f} nats a dimension on {where}")
 
 
+def check_vae(path, series, data):
+    """UserError if the V beside which M is to lie is there, and is not the one that made the series."""
+    from worldmodels.weights import fingerprint_of_file
+
+    if path.exists() and fingerprint_of_file(path, "V") != series.vae:
+        raise UserError(
+            f"{data} was made by another V than {path}: run series.py again, or name another folder in --out"
+        )
+
+
 def usable_episodes(series, options, task):
     """The numbers of the episodes that are long enough; UserError if there is none, or if they are of another task."""
     sizes = series.mu.shape[1], series.action.shape[1]
@@ -106,6 +117,8 @@ def usable_episodes(series, options, task):
         raise UserError(
             f"no episode of {options.data} has more than {enough} frames (the longest has {longest}): {remedy}"
         )
+    if task.end_logit and options.sequence > (frames := int(series.lengths[usable].sum())):
+        raise UserError(f"all episodes of {options.data} together have {frames} frames: choose a smaller --sequence")
     if left_out := len(series) - len(usable):
         print(f"{left_out:,} of {len(series):,} episodes are left out: they have no more than {enough} frames")
     return usable

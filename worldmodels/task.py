@@ -64,7 +64,7 @@ def load_world_model(task, folder, precision="float32"):
         raise UserError(f"rnn.json in {folder} is not of the M beside it: restore them, or run rnn_train.py again")
     if note.get("vae") != fingerprint(vae):
         raise UserError(
-            f"M in {folder} was trained with another V than the one beside it: run series.py and rnn_train.py again"
+            f"M in {folder} was trained with another V than the one beside it: run series.py and rnn_train.py --restart"
         )
     return vae, rnn
 

@@ -25,9 +25,18 @@ def load_weights(model, path, what):
 
     UserError if the file is missing, damaged, or belongs to a model of other shapes; the model is unchanged then.
     """
+    arrays = _read(path, what)
+    shapes = [tuple(variable.shape) for variable in model.trainable_variables]
+    if [np.shape(array) for array in arrays] != shapes:
+        raise UserError(f"{path} does not fit {what}: these weights are of another task or size (or of another part)")
+    for variable, array in zip(model.trainable_variables, arrays, strict=True):
+        variable.assign(array)
+
+
+def _read(path, what):
     try:
         with h5py.File(path, "r") as file:
-            arrays = [file[name][()] for name in sorted(file)]
+            return [file[name][()] for name in sorted(file)]
     except FileNotFoundError:
         raise UserError(f"the weights of {what} are missing: there is no {path}") from None
     except (
@@ -39,19 +48,23 @@ def load_weights(model, path, what):
         ValueError,
     ):  # all that h5py says of damaged files
         raise UserError(f"the weights of {what} are damaged or cut short: restore {path} or train it again") from None
-    shapes = [tuple(variable.shape) for variable in model.trainable_variables]
-    if [np.shape(array) for array in arrays] != shapes:
-        raise UserError(f"{path} does not fit {what}: these weights are of another task or size (or of another part)")
-    for variable, array in zip(model.trainable_variables, arrays, strict=True):
-        variable.assign(array)
 
 
 def fingerprint(model):
     """sha256, in hex, of all trainable arrays in order: says which V or M made a file, wherever the weights lie."""
+    return _digest([_array(variable) for variable in model.trainable_variables])
+
+
+def fingerprint_of_file(path, what):
+    """The fingerprint of the model whose weights a file of `save_weights` holds. UserError as in load_weights."""
+    return _digest([np.ascontiguousarray(array, dtype="<f4") for array in _read(path, what)])
+
+
+def _digest(arrays):
     digest = hashlib.sha256()
-    for variable in model.trainable_variables:
-        digest.update(f"{tuple(variable.shape)}".encode())
-        digest.update(_array(variable).tobytes())
+    for array in arrays:
+        digest.update(f"{array.shape}".encode())
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 
