@@ -1,4 +1,4 @@
-"""What random players score in Doom Take Cover: the first rows of the results table.
+"""What random players score in Doom Take Cover, and in dreams of the shipped M: the first rows of the results table.
 
     python benchmarks/doom_random.py
 
@@ -18,39 +18,55 @@ from worldmodels.seeds import TEST
 from worldmodels.threads import available_cores, limit_threads
 from worldmodels.workers import run_in_processes
 
-RESULT = Path(__file__).resolve().parents[1] / "results" / "doom_random.json"
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = ROOT / "results" / "doom_random.json"
 LONGEST = {"fresh": 1, "held 1 to 10 tics": 10}  # the longest that an action is held
+DREAMS = {f"dream at {temperature}": temperature for temperature in (0.5, 1.0, 1.15, 1.3)}
+WORLDS = ("game", *DREAMS)
 
 
-def play(players_and_seeds):
-    """Yields (player, seed, score) of each (player, seed)."""
+def make_world(name):
+    if name == "game":
+        from doomrnn.doomreal import DoomTakeCover
+
+        return DoomTakeCover()
+    from doomrnn.doomrnn import DoomDream
+
+    return DoomDream(DREAMS[name], ROOT / "doomrnn" / "pretrained")
+
+
+def play(jobs):
+    """Yields (world, player, seed, score) of each (world, player, seed)."""
     limit_threads()
-    from doomrnn.doomreal import ACTION_SIZE, MAX_STEPS, DoomTakeCover
+    from doomrnn.doomreal import ACTION_SIZE, MAX_STEPS
     from worldmodels.policies import HeldActions
     from worldmodels.rollout import Job, run_episodes
 
-    envs = [DoomTakeCover()]
-    for player, seed in players_and_seeds:
+    envs = {}
+    for world, player, seed in jobs:
+        if world not in envs:
+            envs[world] = make_world(world)
         policy = HeldActions(ACTION_SIZE, 1, LONGEST[player])
-        for episode in run_episodes(envs, policy, [Job(seed)], MAX_STEPS):
-            yield player, seed, episode.score
+        for episode in run_episodes([envs[world]], policy, [Job(seed)], MAX_STEPS):
+            yield world, player, seed, episode.score
 
 
 def main():
     parser = Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("--episodes", type=positive_int, default=200, help="episodes of each player")
+    parser.add_argument("--episodes", type=positive_int, default=100, help="episodes of each player in each world")
     parser.add_argument("--workers", type=positive_int, default=available_cores(), help="processes")
     args = parser.parse_args()
     seeds = TEST[: args.episodes]
-    jobs = [(player, seed) for player in LONGEST for seed in seeds]
+    jobs = [(world, player, seed) for world in WORLDS for player in LONGEST for seed in seeds]
     played = run_in_processes(play, jobs, min(args.workers, len(jobs)))
-    scores = {(player, seed): score for player, seed, score in tqdm(played, total=len(jobs), unit="episode")}
-    players = {}
-    for player in LONGEST:
-        own = np.array([scores[player, seed] for seed in seeds])
-        players[player] = {"mean": own.mean(), "std": own.std(), "scores": own.tolist()}
-        print(f"{player:18} {own.mean():.0f} +- {own.std():.0f} over {len(own)} episodes")
-    save_json(RESULT, {**origin(), "players": players, "seeds": list(seeds)}, indent=1)
+    scores = {tuple(job): score for *job, score in tqdm(played, total=len(jobs), unit="episode")}
+    worlds = {world: {} for world in WORLDS}
+    for world in WORLDS:
+        for player in LONGEST:
+            own = np.array([scores[world, player, seed] for seed in seeds])
+            worlds[world][player] = {"mean": own.mean(), "std": own.std(), "scores": own.tolist()}
+            print(f"{world:14} {player:18} {own.mean():.0f} +- {own.std():.0f} over {len(own)} episodes")
+    save_json(RESULT, {**origin(), "worlds": worlds, "seeds": list(seeds)}, indent=1)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Episode(NamedTuple):
 def run_episodes(envs, agent, jobs, max_steps, patience=0, record=False):
     """Play every job and yield its Episode as it ends, in the order in which they end.
 
-    envs: Gymnasium environments, one a slot, with uint8 image observations of one shape.
+    envs: Gymnasium environments, one a slot, with observations of one shape: uint8 images (dreams: float32 z).
     agent: has start(slot, job), called when a slot begins an episode, and act(slots, observations) -> actions, where
         slots is an (n,) int array of the slots still playing, observations is (n, 64, 64, 3) uint8 and actions (n, A)
         float32.
@@ -59,7 +59,8 @@ def run_episodes(envs, agent, jobs, max_steps, patience=0, record=False):
     jobs = iter(jobs)
     slots = [_Slot(env, record) for env in envs]
     idle, playing = list(range(len(slots))), []
-    observations = np.empty((len(slots), *envs[0].observation_space.shape), np.uint8)
+    space = envs[0].observation_space
+    observations = np.empty((len(slots), *space.shape), space.dtype)
     while True:
         while idle and jobs is not None:
             job = next(jobs, None)
