@@ -3,11 +3,9 @@
 V encodes every frame of the random rollouts to mu and logvar, for the training of M.
 """
 
+from carracing.task import CARRACING
 from worldmodels.cli import Parser, run
 from worldmodels.series import add_options, make_series
-
-# isort: split
-from carracing.task import CARRACING
 
 
 def main():

@@ -8,6 +8,7 @@ import functools
 
 import numpy as np
 
+from carracing.task import CARRACING
 from worldmodels import precision
 from worldmodels.cli import Parser, non_negative_int, run
 from worldmodels.evolution import episode_player, evolve_controller, say
@@ -19,7 +20,7 @@ from worldmodels.whitening import second_moment, whitening_matrix
 def options():
     parser = Parser(description=__doc__.splitlines()[0])
     add_options(parser)
-    add_controller_options(parser, "z_h", "V and M")
+    add_controller_options(parser, CARRACING, "V and M")
     parser.add_argument(
         "--whiten",
         type=non_negative_int,
@@ -41,13 +42,13 @@ def options():
 
 def make_agent(args):
     """Environments for all slots, and the agent that plays in them with the parameters of C that it is given."""
-    from carracing.task import CARRACING as task
     from worldmodels.agent import Agent
     from worldmodels.task import controller_of, load_world_model
 
-    vae, rnn = load_world_model(task, args.weights, args.precision)
-    agent = Agent(vae, rnn, controller_of(task, args.controller), task.to_action, args.slots, task.max_steps)
-    return [task.make_env() for _ in range(args.slots)], agent
+    vae, rnn = load_world_model(CARRACING, args.weights, args.precision)
+    controller = controller_of(CARRACING, args.controller)
+    agent = Agent(vae, rnn, controller, CARRACING.to_action, args.slots, CARRACING.max_steps)
+    return [CARRACING.make_env() for _ in range(args.slots)], agent
 
 
 def make_player(args):
@@ -69,9 +70,6 @@ def whitening(args, start):
 
 def main():
     args = options()
-
-    from carracing.task import CARRACING
-
     whiten = functools.partial(whitening, args) if args.whiten else None
     evolve_controller(args, CARRACING, functools.partial(make_player, args), essential=("whiten",), whitening=whiten)
 

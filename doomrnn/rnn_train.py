@@ -4,7 +4,7 @@ from worldmodels.cli import Parser, run
 from worldmodels.rnn_training import add_options, train_rnn
 
 # isort: split
-from doomrnn.task import DOOM
+from doomrnn.task import DOOM  # behind worldmodels: see worldmodels/__init__.py
 
 
 def main():

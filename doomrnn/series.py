@@ -7,7 +7,7 @@ from worldmodels.cli import Parser, run
 from worldmodels.series import add_options, make_series
 
 # isort: split
-from doomrnn.task import DOOM
+from doomrnn.task import DOOM  # behind worldmodels: see worldmodels/__init__.py
 
 
 def main():

@@ -12,7 +12,7 @@ from worldmodels.evolution import evolve_controller
 from worldmodels.evolution_options import add_controller_options, add_options
 
 # isort: split
-from doomrnn.task import DOOM, TEMPERATURE
+from doomrnn.task import DOOM, TEMPERATURE  # behind worldmodels: see worldmodels/__init__.py
 
 
 def options():
@@ -25,7 +25,7 @@ def options():
         default=TEMPERATURE,
         help="of the dream (paper: 1.15 does best; below 1, C learns to exploit the mistakes of M)",
     )
-    add_controller_options(parser, "z_c_h", "V, M and initial_z.json")
+    add_controller_options(parser, DOOM, "V, M and initial_z.json")
     return parser.parse_args()
 
 

@@ -79,8 +79,7 @@ def _score(task, options, where, play, facts):
         "episodes_before": len(known),  # that a killed run had scored; the times are of the others
         "wall_seconds": round(seconds, 1),
         "frames_per_second": round((float(steps.sum()) - sum(known)) / seconds, 1),
-        "command": provenance.command(),
-        "machine": provenance.machine(),
+        **provenance.origin(),
         "seeds": list(_seeds(options)),
         "scores": scores.tolist(),
         "steps": steps.tolist(),

@@ -76,11 +76,11 @@ def add_options(parser):
     add("--log", default="log", help="folder of the log and of the checkpoint")
 
 
-def add_controller_options(parser, default_kind, holds):
+def add_controller_options(parser, task, holds):
     """Those about what is evolved: which C, and for which V and M. holds: what is in the folder of weights."""
     add = parser.add_argument
-    add("--controller", choices=KINDS, default=default_kind,
-        help=f"what C reads; kinds other than {default_kind} join the log's name")  # fmt: skip
+    add("--controller", choices=KINDS, default=task.controller,
+        help=f"what C reads; kinds other than {task.controller} join the log's name")  # fmt: skip
     add("--weights", metavar="DIR", default="weights", help=f"folder of {holds}, which stay as they are")
 
 

@@ -47,6 +47,12 @@ def make_folder(path):
     return path
 
 
+def refuse_folder(path, what):
+    """UserError if --out, the file for `what`, is a folder: found out before the work, not after."""
+    if Path(path).is_dir():
+        raise UserError(f"{path} is a folder: name the file for {what} with --out")
+
+
 def _temporary(path):
     """The name under which a file is written. The suffix is kept: Pillow and ffmpeg choose the format by it."""
     return path.with_name(f".{socket.gethostname()}.{os.getpid()}.tmp.{path.name}")

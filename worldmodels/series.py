@@ -18,7 +18,7 @@ from tqdm import tqdm
 from worldmodels import precision
 from worldmodels.cli import UserError, positive_int, seed
 from worldmodels.episodes import inspect_episodes, list_episodes, read_ahead
-from worldmodels.files import DAMAGED, atomic_path, load_json, make_folder, read_npy_header, save_json
+from worldmodels.files import DAMAGED, atomic_path, load_json, make_folder, read_npy_header, refuse_folder, save_json
 from worldmodels.precision import PRECISIONS
 from worldmodels.threads import quiet_stderr
 from worldmodels.weights import fingerprint
@@ -68,8 +68,7 @@ def write_series(vae, files, out):
     Meanwhile the arrays lie as raw float16 in the folder `<out>.part`, and grow by an episode at a time.
     """
     out = Path(out)
-    if out.is_dir():
-        raise UserError(f"{out} is a folder: name the file for the series with --out")
+    refuse_folder(out, "the series")
     make_folder(out.parent)
     lengths, checksum = inspect_episodes(files)
     arithmetic = vae.encoder.get_layer("conv1").compute_dtype

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from worldmodels import precision
 from worldmodels.cli import UserError, positive_float, positive_int, seed
-from worldmodels.files import atomic_path, make_folder
+from worldmodels.files import atomic_path, make_folder, refuse_folder
 from worldmodels.weights import all_finite, save_weights
 
 CHECKPOINT_SECONDS = 60  # so much work is lost at most when a run is killed
@@ -44,8 +44,7 @@ def train(model, stream, held_out, out, steps, settings, tensorboard=None, resta
     Returns the held-out losses, or None if an earlier run was finished already. UserError where the loss turns NaN.
     """
     out = Path(out)
-    if out.is_dir():
-        raise UserError(f"{out} is a folder: name the file for the weights with --out")
+    refuse_folder(out, "the weights")
     name = run_name(out)
     folder = make_folder(out.parent / "checkpoints" / name)
     checkpoint = Checkpoint(folder, model, stream, settings)
