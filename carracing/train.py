@@ -47,7 +47,7 @@ def make_agent(args):
 
     vae, rnn = load_world_model(CARRACING, args.weights, args.precision)
     controller = controller_of(CARRACING, args.controller)
-    agent = Agent(vae, rnn, controller, CARRACING.to_action, args.slots, CARRACING.max_steps)
+    agent = Agent(vae, rnn, controller, CARRACING.to_action, args.slots, CARRACING.max_steps, args.z)
     return [CARRACING.make_env() for _ in range(args.slots)], agent
 
 

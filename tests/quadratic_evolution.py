@@ -43,7 +43,7 @@ def main():
     parser = Parser()
     add_options(parser)
     options = parser.parse_args()
-    options.controller = "z"
+    options.controller, options.z = "z", "sample"
     evolve(options, log_name("quadratic", options, "z"), NUM_PARAMS, make_player)
 
 

@@ -25,7 +25,7 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "carracing"
 
 def options_for(untrained, results, **changes):
     options = {"controller": untrained.best, "weights": untrained.weights, "results": results, "precision": "float32"}
-    return SimpleNamespace(**(options | {"episodes": 3, "seed": 5, "workers": 1, "slots": 4} | changes))
+    return SimpleNamespace(**(options | {"episodes": 3, "seed": 5, "workers": 1, "slots": 4, "z": None} | changes))
 
 
 @pytest.fixture(scope="module")

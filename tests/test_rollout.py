@@ -114,8 +114,8 @@ def parts():
     return VAE(32), MDNRNN(), Controller("z_h", 32, 256, 3)
 
 
-def drive(parts, slots, jobs):
-    agent = Agent(*parts, to_action, slots, STEPS)
+def drive(parts, slots, jobs, reads="sample"):
+    agent = Agent(*parts, to_action, slots, STEPS, reads)
     envs = [CarRacing() for _ in range(slots)]
     return {e.job.tag: e for e in run_episodes(envs, agent, jobs, STEPS, record=True)}
 
@@ -140,17 +140,18 @@ def test_an_episode_hardly_depends_on_the_number_of_slots(parts):
     assert np.allclose(*actions, atol=1e-4)
 
 
-def test_the_agent_acts_on_z_and_the_state_before_it(parts):
+@pytest.mark.parametrize("reads", ["sample", "mean"])
+def test_the_agent_acts_on_z_and_the_state_before_it(parts, reads):
     """One slot against the paper's order of things, written out: act on (z_t, h), then advance with (z_t, a_t)."""
     vae, rnn, _ = parts
     job = Job(5, np.random.default_rng(5).normal(0, 0.3, 867).astype(np.float32), 5)
-    frames = drive(parts, 1, [job])[5].frames
+    frames = drive(parts, 1, [job], reads)[5].frames
     noise = np.random.default_rng([job.seed, 1]).standard_normal((STEPS, 32), dtype=np.float32)
     bias, matrix = job.params[:3], job.params[3:].reshape(288, 3)
     h = c = np.zeros((1, 256), np.float32)
     for t in range(3):
         mu, logvar = (np.array(x) for x in vae.encoder(frames.observations[t : t + 1]))
-        z = mu + np.exp(logvar / 2) * noise[t]
+        z = mu + np.exp(logvar / 2) * noise[t] if reads == "sample" else mu
         action = to_action(np.tanh(np.concatenate([z, h], 1) @ matrix + bias))
         assert np.allclose(action[0], frames.actions[t], atol=1e-4)
         h, c = (np.array(x) for x in rnn.step(np.concatenate([z, action], 1).astype(np.float32), (h, c)))

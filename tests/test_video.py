@@ -36,7 +36,7 @@ def dummy_display(monkeypatch):
 
 def options_for(untrained, video, **changes):
     options = {"controller": untrained.best, "weights": untrained.weights, "video": video, "precision": "float32"}
-    options |= {"episodes": 1, "seed": 5, "slots": 2, "frames": 6, "temperature": 1.0}
+    options |= {"episodes": 1, "seed": 5, "slots": 2, "frames": 6, "temperature": 1.0, "z": None}
     return SimpleNamespace(**(options | changes))
 
 

@@ -35,6 +35,8 @@ def add_options(parser):
     )
     add("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
     precision.add_option(parser)
+    add("--z", choices=("sample", "mean"),
+        help="what C reads of V's N(mu, sigma^2): a draw or mu; if not given, what it was evolved on")  # fmt: skip
     add("--results", metavar="DIR", default=RESULTS, help="norender: folder for the JSON with all scores")
 
 
@@ -170,7 +172,7 @@ def load(task, options, slots):
     with quiet_stderr():
         from worldmodels.task import load_agent
 
-        return load_agent(task, options.controller, slots, options.weights, options.precision)
+        return load_agent(task, options.controller, slots, options.weights, options.precision, options.z)
 
 
 def _seeds(options):

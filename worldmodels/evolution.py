@@ -149,7 +149,13 @@ def lead(queue, options, name, num_params, essential=ESSENTIAL, whitening=None):
         log.put_aside()  # nothing can be wrong any more, so a command that fails has moved nothing
     log.check(state, facts)
     state.starts.append({"generation": state.generation} | run_facts(options, queue.workers))
-    about = {"controller": options.controller, "num_params": num_params, **facts, "starts": state.starts}
+    about = {
+        "controller": options.controller,
+        "z": options.z,
+        "num_params": num_params,
+        **facts,
+        "starts": state.starts,
+    }
     log.save_json("run.json", about, indent=1)
     log.save(state)
     pace = Pace(options)

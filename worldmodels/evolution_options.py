@@ -10,7 +10,7 @@ from worldmodels.threads import available_cores
 OPTIMIZERS = {"cma": False, "sep_cma": True}  # is the covariance matrix diagonal
 # What may not change between a start and the next: the rest (how long, how fast) may.
 ESSENTIAL = ("controller", "optimizer", "popsize", "num_episode", "sigma_init")
-ESSENTIAL += ("constant_sigma", "mean_rate", "seed", "seeds", "init", "eval_episodes")
+ESSENTIAL += ("z", "constant_sigma", "mean_rate", "seed", "seeds", "init", "eval_episodes")
 
 
 def schedule(text):
@@ -81,6 +81,8 @@ def add_controller_options(parser, task, holds):
     add = parser.add_argument
     add("--controller", choices=KINDS, default=task.controller,
         help=f"what C reads; kinds other than {task.controller} join the log's name")  # fmt: skip
+    add("--z", choices=("sample", "mean"), default="sample",
+        help="what C reads of V's N(mu, sigma^2): a draw, as in the 2018 code, or mu, without noise")  # fmt: skip
     add("--weights", metavar="DIR", default="weights", help=f"folder of {holds}, which stay as they are")
 
 

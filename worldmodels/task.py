@@ -132,14 +132,20 @@ def find_world_model(task, run, weights=None, precision="float32"):
     raise UserError("; ".join(reasons))
 
 
-def load_agent(task, path, slots, weights=None, precision="float32"):
-    """The whole agent of a controller file. Returns (Agent, parameters (P,), facts for a result's JSON)."""
-    from worldmodels.agent import Agent
+def load_agent(task, path, slots, weights=None, precision="float32", reads=None):
+    """The whole agent of a controller file. Returns (Agent, parameters (P,), facts for a result's JSON).
+
+    reads: "sample" or "mean"; if None, what C was evolved on, by its .run.json.
+    """
+    from worldmodels.agent import READS, Agent
 
     controller, params, run = load_controller(task, path)
+    reads = reads or run.get("z", "sample")  # a run.json without it is of before there was a choice
+    if reads not in READS:
+        raise UserError(f"{_run_path(path)} does not say whether z is a sample or the mean: restore it")
     _, vae, rnn = find_world_model(task, run, weights, precision)
-    agent = Agent(vae, rnn, controller, task.to_action, slots, task.max_steps)
-    return agent, params, agent_facts(controller, params, vae, rnn) | {"precision": precision}
+    agent = Agent(vae, rnn, controller, task.to_action, slots, task.max_steps, reads)
+    return agent, params, agent_facts(controller, params, vae, rnn) | {"precision": precision, "z": reads}
 
 
 def agent_facts(controller, params, vae, rnn):
