@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels.cli import Parser, positive_int, run
-from worldmodels.files import save_json
-from worldmodels.provenance import origin
-from worldmodels.seeds import TEST
-from worldmodels.threads import available_cores, limit_threads
-from worldmodels.workers import run_in_processes
+from worldmodels.data.seeds import TEST
+from worldmodels.files.provenance import origin
+from worldmodels.files.storage import save_json
+from worldmodels.parallel.threads import available_cores, limit_threads
+from worldmodels.parallel.workers import run_in_processes
+from worldmodels.scripts.cli import Parser, positive_int, run
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "results" / "doom_random.json"
@@ -27,10 +27,10 @@ WORLDS = ("game", *DREAMS)
 
 def make_world(name):
     if name == "game":
-        from doomrnn.doomreal import DoomTakeCover
+        from doomrnn.env import DoomTakeCover
 
         return DoomTakeCover()
-    from doomrnn.doomrnn import DoomDream
+    from doomrnn.dream_env import DoomDream
 
     return DoomDream(DREAMS[name], ROOT / "doomrnn" / "pretrained")
 
@@ -38,8 +38,8 @@ def make_world(name):
 def play(jobs):
     """Yields (world, player, seed, score) of each (world, player, seed)."""
     limit_threads()
-    from doomrnn.doomreal import ACTION_SIZE, MAX_STEPS
-    from worldmodels.policies import HeldActions
+    from doomrnn.env import ACTION_SIZE, MAX_STEPS
+    from worldmodels.data.policies import HeldActions
     from worldmodels.rollout import Job, run_episodes
 
     envs = {}

@@ -17,13 +17,13 @@ import vizdoom
 from env import gymnasium_contestant
 from PIL import Image, ImageDraw
 
-from doomrnn.doomreal import ACTION_SIZE, MAX_STEPS, SIZE, DoomTakeCover
-from worldmodels.cli import Parser, non_negative_int, positive_int, run
-from worldmodels.files import atomic_path, save_json
-from worldmodels.policies import HeldActions
-from worldmodels.provenance import origin
+from doomrnn.env import ACTION_SIZE, MAX_STEPS, SIZE, DoomTakeCover
+from worldmodels.data.policies import HeldActions
+from worldmodels.files.provenance import origin
+from worldmodels.files.storage import atomic_path, save_json
+from worldmodels.parallel.threads import limit_threads
 from worldmodels.rollout import Job, run_episodes
-from worldmodels.threads import limit_threads
+from worldmodels.scripts.cli import Parser, non_negative_int, positive_int, run
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT, PICTURE = ROOT / "results" / "benchmark_doom_resolution.json", ROOT / "docs" / "doom_resolution.png"

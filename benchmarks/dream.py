@@ -12,10 +12,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from worldmodels.cli import Parser, positive_float, positive_int, run
-from worldmodels.files import save_json
-from worldmodels.provenance import origin
-from worldmodels.threads import limit_threads, quiet_stderr
+from worldmodels.files.provenance import origin
+from worldmodels.files.storage import save_json
+from worldmodels.parallel.threads import limit_threads, quiet_stderr
+from worldmodels.scripts.cli import Parser, positive_float, positive_int, run
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,7 +58,7 @@ def main():
     args = parser.parse_args()
     limit_threads()
     with quiet_stderr():
-        from doomrnn.doomrnn import DoomDream
+        from doomrnn.dream_env import DoomDream
         from doomrnn.task import DOOM
         from worldmodels.dream import DreamSteps, load_dreamer
 

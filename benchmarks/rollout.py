@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import precision
-from worldmodels.cli import Parser, positive_int, run
-from worldmodels.files import save_json
-from worldmodels.provenance import origin
-from worldmodels.threads import limit_threads, quiet_stderr
+from worldmodels.files.provenance import origin
+from worldmodels.files.storage import save_json
+from worldmodels.parallel.threads import limit_threads, quiet_stderr
+from worldmodels.scripts import precision
+from worldmodels.scripts.cli import Parser, positive_int, run
 
 ROOT = Path(__file__).resolve().parents[1]
 EPISODES_PER_SLOT = 3

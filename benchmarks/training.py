@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.cli import Parser, positive_int, run
-from worldmodels.files import save_json
-from worldmodels.precision import PRECISIONS
-from worldmodels.provenance import origin
-from worldmodels.threads import quiet_stderr
+from worldmodels.files.provenance import origin
+from worldmodels.files.storage import save_json
+from worldmodels.parallel.threads import quiet_stderr
+from worldmodels.scripts.cli import Parser, positive_int, run
+from worldmodels.scripts.precision import PRECISIONS
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_training.json"
 BATCH = 100

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.cli import Parser, non_negative_int, positive_int, run
-from worldmodels.files import save_json
-from worldmodels.provenance import origin
-from worldmodels.threads import limit_threads, quiet_stderr
+from worldmodels.files.provenance import origin
+from worldmodels.files.storage import save_json
+from worldmodels.parallel.threads import limit_threads, quiet_stderr
+from worldmodels.scripts.cli import Parser, non_negative_int, positive_int, run
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_what_c_reads.json"
 COMPONENTS = (5, 10, 20, 40, 80, 160, 256)

@@ -3,8 +3,8 @@
 M takes the environment's place: it draws each next z at a temperature, and V's decoder shows what that looks like.
 """
 
-from worldmodels import watch
-from worldmodels.cli import Parser, non_negative_int, positive_float, positive_int, run
+from worldmodels.playing import watch
+from worldmodels.scripts.cli import Parser, non_negative_int, positive_float, positive_int, run
 
 
 def options():

@@ -22,8 +22,8 @@ from gymnasium.utils import EzPickle
 
 from carracing import car as car_physics
 from carracing import renderer
-from worldmodels.cli import Parser, run
-from worldmodels.window import play_script
+from worldmodels.playing.window import play_script
+from worldmodels.scripts.cli import Parser, run
 
 DT = 1 / car_racing.FPS
 MAX_STEPS = 1000  # the agent plays at most this many frames (paper, A.2)
@@ -158,7 +158,7 @@ def to_action(outputs):
 
 
 def steer(held):
-    """The action for a set of held keys: see worldmodels.window.play()."""
+    """The action for a set of held keys: see worldmodels.playing.window.play()."""
     direction = float("right" in held) - float("left" in held)
     return np.array([direction, "up" in held, 0.8 * ("down" in held)], np.float32)  # a brake above 0.9 locks the wheels
 

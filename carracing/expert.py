@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from carracing.env import ACTION_SIZE, MAX_STEPS
-from worldmodels.cli import UserError
-from worldmodels.files import load_json, load_npz, save_json
-from worldmodels.provenance import origin
+from worldmodels.files.provenance import origin
+from worldmodels.files.storage import load_json, load_npz, save_json
+from worldmodels.scripts.cli import UserError
 
 LENGTH = MAX_STEPS
 KEYS = ("observations", "actions", "rewards", "terminals")

@@ -8,9 +8,9 @@ import functools
 
 import numpy as np
 
-from worldmodels.cli import Parser, non_negative_int, run
-from worldmodels.extraction import add_options, extract, save_episode, save_report
-from worldmodels.threads import limit_threads, quiet_stderr
+from worldmodels.data.extraction import add_options, extract, save_episode, save_report
+from worldmodels.parallel.threads import limit_threads, quiet_stderr
+from worldmodels.scripts.cli import Parser, non_negative_int, run
 
 SLOTS = 16  # environments in lockstep in one process
 # What an episode covers, kept in its file: m/s (mean, 10th and 90th percentile), a share of the frames, radians/s.
@@ -39,7 +39,7 @@ def random_agents(slots):
     with quiet_stderr():
         from worldmodels.agent import Agent
     from carracing.task import CARRACING
-    from worldmodels.policies import RandomAgents
+    from worldmodels.data.policies import RandomAgents
     from worldmodels.task import build_rnn, build_vae, controller_of
 
     def make_agent():
@@ -53,7 +53,7 @@ def play(args, seeds):
     """Play the seeds, write their files, and yield the coverage of each (see COVERAGE)."""
     limit_threads()
     from carracing.env import ACTION_SIZE, MAX_STEPS, CarRacing, to_action
-    from worldmodels.policies import BrownianPolicy
+    from worldmodels.data.policies import BrownianPolicy
     from worldmodels.rollout import Job, run_episodes
 
     class Surveyed(CarRacing):

@@ -11,11 +11,13 @@ import numpy as np
 from tqdm import tqdm
 
 from carracing.expert import LENGTH, Manifest, check_rollout, rollout_arrays, rollout_path, summary
-from worldmodels import evaluation, precision, seeds
-from worldmodels.cli import Parser, positive_int, run, seed
-from worldmodels.files import make_folder, save_npz
-from worldmodels.threads import available_cores, limit_threads
-from worldmodels.workers import run_in_processes
+from worldmodels.data import seeds
+from worldmodels.files.storage import make_folder, save_npz
+from worldmodels.parallel.threads import available_cores, limit_threads
+from worldmodels.parallel.workers import run_in_processes
+from worldmodels.playing import evaluation
+from worldmodels.scripts import precision
+from worldmodels.scripts.cli import Parser, positive_int, run, seed
 
 ROLLOUTS_PER_THREAD = 1000  # as in the fork that made the data of Ke et al. (2019)
 SLOTS = 32  # rows in each process's batch; another number would sum in another order, and so change the rollouts

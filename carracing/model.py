@@ -6,8 +6,8 @@ JSON in results/. render: one episode in a window, or in a video file with --vid
 
 import dataclasses
 
-from worldmodels import evaluation, watch
-from worldmodels.cli import Parser, run
+from worldmodels.playing import evaluation, watch
+from worldmodels.scripts.cli import Parser, run
 
 
 def main():

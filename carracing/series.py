@@ -4,8 +4,8 @@ V encodes every frame of the random rollouts to mu and logvar, for the training 
 """
 
 from carracing.task import CARRACING
-from worldmodels.cli import Parser, run
-from worldmodels.series import add_options, make_series
+from worldmodels.data.series import add_options, make_series
+from worldmodels.scripts.cli import Parser, run
 
 
 def main():

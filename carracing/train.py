@@ -9,12 +9,12 @@ import functools
 import numpy as np
 
 from carracing.task import CARRACING
-from worldmodels import precision
-from worldmodels.cli import Parser, non_negative_int, run
 from worldmodels.evolution import episode_player, evolve_controller, say
-from worldmodels.evolution_options import add_controller_options, add_options
-from worldmodels.threads import quiet_stderr
-from worldmodels.whitening import second_moment, whitening_matrix
+from worldmodels.evolving.options import add_controller_options, add_options
+from worldmodels.evolving.whitening import second_moment, whitening_matrix
+from worldmodels.parallel.threads import quiet_stderr
+from worldmodels.scripts import precision
+from worldmodels.scripts.cli import Parser, non_negative_int, run
 
 
 def options():
@@ -53,7 +53,7 @@ def make_agent(args):
 
 def make_player(args):
     """What a worker plays with: see evolve()."""
-    from worldmodels.weights import fingerprint
+    from worldmodels.files.weights import fingerprint
 
     envs, agent = make_agent(args)
     vae, rnn = agent.graph.vae, agent.graph.rnn

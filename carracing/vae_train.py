@@ -1,8 +1,8 @@
 """2. Train V, the variational autoencoder, on the frames of random rollouts: python vae_train.py"""
 
 from carracing.task import CARRACING
-from worldmodels.cli import Parser, run
-from worldmodels.vae_training import add_options, train_vae
+from worldmodels.scripts.cli import Parser, run
+from worldmodels.training.train_vae import add_options, train_vae
 
 
 def main():

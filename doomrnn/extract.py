@@ -9,12 +9,12 @@ import functools
 
 import numpy as np
 
-from worldmodels.cli import Parser, UserError, run
-from worldmodels.extraction import add_options, extract, save_episode, save_report
-from worldmodels.threads import limit_threads
+from worldmodels.data.extraction import add_options, extract, save_episode, save_report
+from worldmodels.parallel.threads import limit_threads
+from worldmodels.scripts.cli import Parser, UserError, run
 
 STRIDE = 10**7  # from one of a file's seeds to the next
-TRIES = 100  # all below 2^30, the end of the seeds that are for training (worldmodels/seeds.py)
+TRIES = 100  # all below 2^30, the end of the seeds that are for training (worldmodels/data/seeds.py)
 
 
 def options():
@@ -30,7 +30,7 @@ def play(args, numbers):
     """Play the files' episodes, write them, and yield the length of each and how many were played for it."""
     limit_threads()
     from doomrnn.task import DOOM
-    from worldmodels.policies import HeldActions
+    from worldmodels.data.policies import HeldActions
     from worldmodels.rollout import Job, run_episodes
 
     # Nothing is batched, so one slot is as fast as many.
@@ -49,7 +49,7 @@ def play(args, numbers):
 
 def main():
     args = options()
-    from doomrnn.doomreal import RESOLUTION
+    from doomrnn.env import RESOLUTION
     from doomrnn.game import SKILL
     from doomrnn.task import DOOM
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import vizdoom
 
-from worldmodels.cli import UserError
-from worldmodels.threads import alive
+from worldmodels.parallel.threads import alive
+from worldmodels.scripts.cli import UserError
 
 START = 14  # the tic at which the player takes over; the timeout counts from there
 TIMEOUT = 2100  # tics

@@ -7,8 +7,8 @@ in results/. render: an episode in a window, or in a video file with --video.
 import dataclasses
 import functools
 
-from worldmodels import evaluation, watch
-from worldmodels.cli import Parser, positive_float, run
+from worldmodels.playing import evaluation, watch
+from worldmodels.scripts.cli import Parser, positive_float, run
 
 
 def options():
@@ -35,7 +35,7 @@ def options():
 def main():
     args = options()
 
-    from doomrnn.doomreal import FPS, RESOLUTION, DoomTakeCover
+    from doomrnn.env import FPS, RESOLUTION, DoomTakeCover
     from doomrnn.task import DOOM
 
     game, name = DOOM, "game"

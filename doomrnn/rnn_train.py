@@ -1,10 +1,8 @@
 """4. Train M, an LSTM with a mixture density head, on the series; and write where dreams start: python rnn_train.py"""
 
-from worldmodels.cli import Parser, run
-from worldmodels.rnn_training import add_options, train_rnn
-
-# isort: split
-from doomrnn.task import DOOM  # behind worldmodels: see worldmodels/__init__.py
+from doomrnn.task import DOOM
+from worldmodels.scripts.cli import Parser, run
+from worldmodels.training.train_rnn import add_options, train_rnn
 
 
 def main():

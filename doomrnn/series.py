@@ -3,11 +3,9 @@
 V encodes every frame of the random rollouts to mu and logvar, for the training of M.
 """
 
-from worldmodels.cli import Parser, run
-from worldmodels.series import add_options, make_series
-
-# isort: split
-from doomrnn.task import DOOM  # behind worldmodels: see worldmodels/__init__.py
+from doomrnn.task import DOOM
+from worldmodels.data.series import add_options, make_series
+from worldmodels.scripts.cli import Parser, run
 
 
 def main():

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from doomrnn.doomreal import ACTION_SIZE, MAX_STEPS, DoomTakeCover
+from doomrnn.env import ACTION_SIZE, MAX_STEPS, DoomTakeCover
 from worldmodels.task import Task
 
 TEMPERATURE = 1.15  # of the dreams that C learns in (paper: 1.15 does best in the game)

@@ -7,12 +7,10 @@ same command is run again.
 
 import functools
 
-from worldmodels.cli import Parser, positive_float, run
+from doomrnn.task import DOOM, TEMPERATURE
 from worldmodels.evolution import evolve_controller
-from worldmodels.evolution_options import add_controller_options, add_options
-
-# isort: split
-from doomrnn.task import DOOM, TEMPERATURE  # behind worldmodels: see worldmodels/__init__.py
+from worldmodels.evolving.options import add_controller_options, add_options
+from worldmodels.scripts.cli import Parser, positive_float, run
 
 
 def options():
@@ -32,8 +30,8 @@ def options():
 def make_player(args):
     """What a worker plays with: see evolve()."""
     from worldmodels.dream import DreamSteps, dream_player, load_world
+    from worldmodels.files.weights import fingerprint
     from worldmodels.task import controller_of
-    from worldmodels.weights import fingerprint
 
     world = load_world(DOOM, args.weights)
     graph = DreamSteps(world.rnn, args.temperature, controller_of(DOOM, args.controller), DOOM.to_action)

@@ -1,10 +1,8 @@
 """2. Train V, the variational autoencoder, on the frames of random rollouts: python vae_train.py"""
 
-from worldmodels.cli import Parser, run
-from worldmodels.vae_training import add_options, train_vae
-
-# isort: split
-from doomrnn.task import DOOM  # behind worldmodels: see worldmodels/__init__.py
+from doomrnn.task import DOOM
+from worldmodels.scripts.cli import Parser, run
+from worldmodels.training.train_vae import add_options, train_vae
 
 
 def main():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from worldmodels.threads import limit_threads
+from worldmodels.parallel.threads import limit_threads
 
 limit_threads()  # before Keras is imported: tests share the cores with one another
 
@@ -15,8 +15,8 @@ limit_threads()  # before Keras is imported: tests share the cores with one anot
 def untrained(tmp_path_factory):
     """An untrained car agent on disk, as the numbered scripts leave one: .weights (V, M, initial_z) and .best (C)."""
     from carracing.task import CARRACING
+    from worldmodels.files.weights import fingerprint
     from worldmodels.task import build_rnn, build_vae, save_world_model
-    from worldmodels.weights import fingerprint
 
     folder = tmp_path_factory.mktemp("untrained")
     weights, log = folder / "weights", folder / "log"

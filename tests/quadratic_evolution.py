@@ -9,9 +9,9 @@ import time
 
 import numpy as np
 
-from worldmodels.cli import Parser, run
 from worldmodels.evolution import evolve
-from worldmodels.evolution_options import add_options, log_name
+from worldmodels.evolving.options import add_options, log_name
+from worldmodels.scripts.cli import Parser, run
 
 NUM_PARAMS = 20
 

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from worldmodels.threads import thread_limits
+from worldmodels.parallel.threads import thread_limits
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = os.environ | thread_limits()

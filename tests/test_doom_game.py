@@ -18,11 +18,11 @@ from gymnasium.utils.env_checker import check_env
 from scripts import ENVIRONMENT, Scripts, kill_when
 
 import doomrnn.extract
-from doomrnn.doomreal import ACTION_SIZE, MAX_STEPS, DoomTakeCover
+from doomrnn.env import ACTION_SIZE, MAX_STEPS, DoomTakeCover
 from doomrnn.task import DOOM
-from worldmodels.cli import UserError
-from worldmodels.policies import HeldActions
+from worldmodels.data.policies import HeldActions
 from worldmodels.rollout import Job, run_episodes
+from worldmodels.scripts.cli import UserError
 
 SCRIPTS = Scripts("doomrnn")
 run, start, error_of = SCRIPTS.run, SCRIPTS.start, SCRIPTS.error_of
@@ -276,8 +276,8 @@ def test_a_temporary_folder_where_nothing_may_run_is_an_error_of_one_line(make, 
 PLAY = """
 import os
 import numpy as np
-from worldmodels.cli import run
-from doomrnn.doomreal import DoomTakeCover
+from worldmodels.scripts.cli import run
+from doomrnn.env import DoomTakeCover
 def main():
     env = DoomTakeCover()
     env.reset(seed=0)
@@ -416,4 +416,4 @@ def test_a_file_whose_episodes_are_all_short_is_an_error(tmp_path, monkeypatch):
 def test_playing_without_a_display_is_one_line(tmp_path, monkeypatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
         monkeypatch.delitem(ENVIRONMENT, name, raising=False)
-    assert "no display" in error_of(tmp_path, "doomreal.py")
+    assert "no display" in error_of(tmp_path, "env.py")

@@ -7,9 +7,9 @@ import h5py
 import numpy as np
 import pytest
 
-from worldmodels.cli import UserError
-from worldmodels.rnn_training import EndlessRows, train_rnn, usable_episodes
-from worldmodels.series import Series
+from worldmodels.data.series import Series
+from worldmodels.scripts.cli import UserError
+from worldmodels.training.train_rnn import EndlessRows, train_rnn, usable_episodes
 
 LENGTHS = [3, 5, 4, 7, 2]
 Z, A = 2, 1

@@ -10,10 +10,10 @@ from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 
 import carracing  # noqa: F401  registers the environments
-from worldmodels.cli import UserError
 from worldmodels.controller import Controller
 from worldmodels.dream import Dream, DreamSteps, World, dream, load_starts
 from worldmodels.rnn import MDNRNN
+from worldmodels.scripts.cli import UserError
 from worldmodels.task import Task
 
 Z, A, H, K = 2, 1, 4, 2

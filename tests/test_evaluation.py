@@ -15,9 +15,9 @@ from gymnasium.envs.box2d import car_racing
 from carracing.renderer import shrink
 from carracing.stock import StockCarRacing
 from carracing.task import CARRACING
-from worldmodels import evaluation
-from worldmodels.cli import UserError
+from worldmodels.playing import evaluation
 from worldmodels.rollout import Job
+from worldmodels.scripts.cli import UserError
 
 SHORT = dataclasses.replace(CARRACING, max_steps=40)
 SCRIPTS = Path(__file__).resolve().parents[1] / "carracing"

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from quadratic_evolution import NUM_PARAMS, score
 
-from worldmodels import evolution, seeds
-from worldmodels.cli import Parser, UserError
+from worldmodels import evolution
 from worldmodels.controller import save_parameters
-from worldmodels.evolution_options import ESSENTIAL, add_options, check_options, episodes_at, log_name, schedule
+from worldmodels.data import seeds
+from worldmodels.evolving.options import ESSENTIAL, add_options, check_options, episodes_at, log_name, schedule
+from worldmodels.scripts.cli import Parser, UserError
 
 NAME = "quadratic.cma.2.6"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from worldmodels import mpirun
-from worldmodels.cli import UserError
+from worldmodels.parallel import mpirun
+from worldmodels.scripts.cli import UserError
 
 NAME = "quadratic.cma.4.8"
 SCRIPT = [sys.executable, str(Path(__file__).with_name("quadratic_evolution.py"))]

@@ -9,10 +9,10 @@ import json
 import numpy as np
 import pytest
 
-from worldmodels.cli import UserError
 from worldmodels.controller import Controller, load_parameters, save_parameters
-from worldmodels.published import load_json, save_json
+from worldmodels.files.published import load_json, save_json
 from worldmodels.rnn import MDNRNN
+from worldmodels.scripts.cli import UserError
 from worldmodels.vae import VAE
 
 CAR_M = [(256, 480), (480,), (291, 1024), (1024,)]  # head first

@@ -14,12 +14,12 @@ import keras
 import numpy as np
 import pytest
 
+from worldmodels.data.series import Series
+from worldmodels.files.weights import fingerprint, load_weights, save_weights
 from worldmodels.lstm import lstm_sequence
 from worldmodels.rnn import MDNRNN, Mixture, end_loss, mdn_nll, sample_z
-from worldmodels.rnn_training import Sequences, initial_z
-from worldmodels.series import Series
+from worldmodels.training.train_rnn import Sequences, initial_z
 from worldmodels.vae import VAE
-from worldmodels.weights import fingerprint, load_weights, save_weights
 
 CARRACING = Path(__file__).resolve().parent.parent / "carracing"
 

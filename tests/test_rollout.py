@@ -6,7 +6,7 @@ import pytest
 from carracing.env import CarRacing, to_action
 from worldmodels.agent import Agent
 from worldmodels.controller import Controller
-from worldmodels.policies import BrownianPolicy
+from worldmodels.data.policies import BrownianPolicy
 from worldmodels.rnn import MDNRNN
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.vae import VAE

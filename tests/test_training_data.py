@@ -14,14 +14,15 @@ import keras
 import numpy as np
 import pytest
 
-from worldmodels import episodes, series, training
-from worldmodels.cli import UserError
-from worldmodels.episodes import FrameStream, hold_out, list_episodes, read_ahead, read_episode, some_frames
-from worldmodels.files import load_json, load_npz, save_npz
-from worldmodels.series import Series, write_series
+from worldmodels.data import episodes, series
+from worldmodels.data.episodes import FrameStream, hold_out, list_episodes, read_ahead, read_episode, some_frames
+from worldmodels.data.series import Series, write_series
+from worldmodels.files.storage import load_json, load_npz, save_npz
+from worldmodels.files.weights import fingerprint, load_weights
+from worldmodels.scripts.cli import UserError
+from worldmodels.training import loop as training
+from worldmodels.training.train_vae import add_options, train_vae
 from worldmodels.vae import VAE
-from worldmodels.vae_training import add_options, train_vae
-from worldmodels.weights import fingerprint, load_weights
 
 
 def make_record(folder, lengths, first=0):

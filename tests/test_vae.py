@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from worldmodels.cli import UserError
+from worldmodels.files.weights import all_finite, fingerprint, load_weights, save_weights
+from worldmodels.scripts.cli import UserError
 from worldmodels.vae import VAE, FirstDeconv, sample, vae_loss
-from worldmodels.weights import all_finite, fingerprint, load_weights, save_weights
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ import pytest
 
 from carracing import env as car_env
 from carracing.task import CARRACING
-from worldmodels import watch, window
-from worldmodels.cli import UserError
-from worldmodels.video import side_by_side, write_video
+from worldmodels.playing import watch, window
+from worldmodels.playing.video import side_by_side, write_video
+from worldmodels.scripts.cli import UserError
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "carracing"
 RED, BLUE = (np.tile(np.uint8(color), (120, 90, 1)) for color in ((255, 0, 0), (0, 0, 255)))

@@ -10,8 +10,8 @@ from carracing.task import CARRACING
 from worldmodels import evolution
 from worldmodels.agent import Agent
 from worldmodels.controller import Controller
+from worldmodels.evolving.whitening import FLOOR, second_moment, transform, whitening_matrix
 from worldmodels.rollout import Job, run_episodes
-from worldmodels.whitening import FLOOR, second_moment, transform, whitening_matrix
 
 VARIANCES = np.array([9.0, 1.0, 0.1, 0.01])  # of four things that C reads, which are mixed by a rotation
 ROTATION = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]

@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 
-from worldmodels import files
-from worldmodels.cli import UserError
+from worldmodels.files import storage as files
+from worldmodels.scripts.cli import UserError
 
 KINDS = ("z", "z_hidden", "z_h", "z_c", "z_c_h")
 HIDDEN_UNITS = 40  # of z_hidden (paper, table 1: "V model only with a hidden layer")

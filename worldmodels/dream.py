@@ -15,12 +15,12 @@ import numpy as np
 from gymnasium import spaces
 from keras import ops
 
-from worldmodels.cli import UserError
-from worldmodels.files import load_json
+from worldmodels.files.storage import load_json
+from worldmodels.playing.video import enlarge
+from worldmodels.playing.window import Window
 from worldmodels.rnn import sample_z
+from worldmodels.scripts.cli import UserError
 from worldmodels.task import agent_facts, find_world_model, load_controller, load_world_model
-from worldmodels.video import enlarge
-from worldmodels.window import Window
 
 STEPS = 20  # of the batched dream between two looks at which have ended: half of them are in vain for each
 PICTURE_SCALE = 6  # rendered pictures are 384x384

@@ -13,14 +13,15 @@ import warnings
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels import mpi, mpirun, seeds
-from worldmodels.cli import UserError
 from worldmodels.controller import load_parameters
-from worldmodels.evolution_log import Log, State
-from worldmodels.evolution_options import ESSENTIAL, OPTIMIZERS, check_options, episodes_at, log_name, run_facts
+from worldmodels.data import seeds
+from worldmodels.evolving.log import Log, State
+from worldmodels.evolving.options import ESSENTIAL, OPTIMIZERS, check_options, episodes_at, log_name, run_facts
+from worldmodels.evolving.whitening import Whitened, transform
+from worldmodels.parallel import mpi, mpirun
 from worldmodels.rollout import Job, run_episodes
+from worldmodels.scripts.cli import UserError
 from worldmodels.task import check_world_model, controller_of, load_run
-from worldmodels.whitening import Whitened, transform
 
 WEIGHT_DECAY = 0.01  # times mean(w^2), off the fitness (the 2018 code added it, and so rewarded large weights)
 
@@ -54,7 +55,7 @@ def evolve(options, name, num_params, make_player, essential=(), whitening=None)
         facts: goes into run.json, and may not change while the run goes on: fingerprints of V and M.
     essential: names of the task's own options that may not change from one start to the next.
     whitening(start): called in rank 0 when a run begins, with the parameters that it starts at; returns the matrix of
-        the coordinates that CMA-ES is to work in (worldmodels/whitening.py).
+        the coordinates that CMA-ES is to work in (worldmodels/evolving/whitening.py).
     """
     check_options(options)
     mpirun.start(options.num_worker)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.cli import UserError
 from worldmodels.controller import KINDS, Controller, load_parameters
-from worldmodels.files import load_json, make_folder, save_json
-from worldmodels.precision import PRECISIONS
+from worldmodels.files.storage import load_json, make_folder, save_json
+from worldmodels.scripts.cli import UserError
+from worldmodels.scripts.precision import PRECISIONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ def build_rnn(task, precision="float32"):
 
 def load_world_model(task, folder, precision="float32"):
     """V and M from a folder, as a pair: UserError if one is missing, does not fit, or M was trained with another V."""
-    from worldmodels.weights import fingerprint, load_weights
+    from worldmodels.files.weights import fingerprint, load_weights
 
     vae, rnn = build_vae(task, precision), build_rnn(task)
     load_weights(vae, Path(folder) / "vae.weights.h5", "V")
@@ -71,7 +71,7 @@ def load_world_model(task, folder, precision="float32"):
 
 def save_world_model(folder, vae, rnn):
     """Write V and M as a pair that load_world_model takes: so weights from elsewhere (published.py) can be played."""
-    from worldmodels.weights import fingerprint, save_weights
+    from worldmodels.files.weights import fingerprint, save_weights
 
     folder = make_folder(folder)
     save_weights(vae, folder / "vae.weights.h5")
@@ -113,7 +113,7 @@ def find_world_model(task, run, weights=None, precision="float32"):
     weights: see Task.weights_folders. Whatever does not match is a UserError: a controller scores nothing with the
     eyes of another.
     """
-    from worldmodels.weights import fingerprint
+    from worldmodels.files.weights import fingerprint
 
     if not run and not weights:
         raise UserError(
@@ -152,7 +152,7 @@ def agent_facts(controller, params, vae, rnn):
     """Which C, V and M these are, for a result's JSON."""
     import hashlib
 
-    from worldmodels.weights import fingerprint
+    from worldmodels.files.weights import fingerprint
 
     return {
         "controller": controller.kind,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.cli import UserError, explain_os_error
-from worldmodels.threads import alive
+from worldmodels.parallel.threads import alive
+from worldmodels.scripts.cli import UserError, explain_os_error
 
 DAMAGED = (  # what numpy and zipfile raise where a byte of an .npz or .npy file is not what it was
     ValueError,

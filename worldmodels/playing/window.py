@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from worldmodels.cli import UserError, non_negative_int
+from worldmodels.scripts.cli import UserError, non_negative_int
 
 INVISIBLE = ("dummy", "offscreen", "evdev")  # SDL falls back on these without a word
 

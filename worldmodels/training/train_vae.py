@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import training
-from worldmodels.cli import positive_int
-from worldmodels.precision import PRECISIONS
-from worldmodels.threads import quiet_stderr
+from worldmodels.parallel.threads import quiet_stderr
+from worldmodels.scripts.cli import positive_int
+from worldmodels.scripts.precision import PRECISIONS
+from worldmodels.training import loop as training
 
 HELD_OUT_FRAMES = 1000
 PICTURE_FRAMES = 16
@@ -26,7 +26,7 @@ def add_options(parser, z_size):
 
 def train_vae(options):
     """Train V as `options` (of `add_options`) say; writes weights, losses and a picture of reconstructions."""
-    from worldmodels.episodes import FrameStream, hold_out, list_episodes, some_frames
+    from worldmodels.data.episodes import FrameStream, hold_out, list_episodes, some_frames
 
     training_files, held_out_files = hold_out(list_episodes(options.data))
     frames = FrameStream(training_files, options.batch_size, options.seed)
@@ -94,7 +94,7 @@ def save_reconstructions(vae, frames, path):
     """Write a PNG: each frame (uint8) above its reconstruction from mu, eight pairs a row, at twice the size."""
     from PIL import Image
 
-    from worldmodels.files import atomic_path
+    from worldmodels.files.storage import atomic_path
 
     mu, _ = vae.encoder.predict_on_batch(frames)
     seen = np.round(vae.decoder.predict_on_batch(mu) * 255).astype(np.uint8)

@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels import precision, provenance, seeds
-from worldmodels.cli import UserError, positive_int, seed
-from worldmodels.files import load_json, make_folder, save_json
-from worldmodels.threads import available_cores, limit_threads, quiet_stderr
-from worldmodels.workers import run_in_processes
+from worldmodels.data import seeds
+from worldmodels.files import provenance
+from worldmodels.files.storage import load_json, make_folder, save_json
+from worldmodels.parallel.threads import available_cores, limit_threads, quiet_stderr
+from worldmodels.parallel.workers import run_in_processes
+from worldmodels.scripts import precision
+from worldmodels.scripts.cli import UserError, positive_int, seed
 
 EPISODES = 100  # what the paper's scores are taken over
 SAVE_SECONDS = 1  # so much work is lost at most when a run is killed
-RESULTS = Path(__file__).resolve().parent.parent / "results"
+RESULTS = Path(__file__).resolve().parents[2] / "results"
 
 
 def add_options(parser):

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 
-from worldmodels.cli import UserError, explain
+from worldmodels.scripts.cli import UserError, explain
 
 
 def run_in_processes(work, jobs, workers):

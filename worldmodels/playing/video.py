@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from worldmodels.cli import UserError
-from worldmodels.files import atomic_path, make_folder
+from worldmodels.files.storage import atomic_path, make_folder
+from worldmodels.scripts.cli import UserError
 
 HEIGHT = 400  # small pictures are enlarged to at most this
 MARGIN, CAPTION = 8, 24  # pixels

@@ -18,8 +18,8 @@ import threading
 import time
 from pathlib import Path
 
-from worldmodels.cli import UserError
-from worldmodels.threads import alive, limit_threads, thread_limits
+from worldmodels.parallel.threads import alive, limit_threads, thread_limits
+from worldmodels.scripts.cli import UserError
 
 # What the launcher (the process that started mpirun) tells its ranks:
 LAUNCHER = "WORLDMODELS_LAUNCHER"  # host:pid; the ranks end when it is gone

@@ -4,11 +4,11 @@ import contextlib
 
 from tqdm import tqdm
 
-from worldmodels import evaluation
-from worldmodels.cli import positive_int
-from worldmodels.threads import limit_threads, quiet_stderr
-from worldmodels.video import check_video, side_by_side, write_video
-from worldmodels.window import Window, need_display, read_keys
+from worldmodels.parallel.threads import limit_threads, quiet_stderr
+from worldmodels.playing import evaluation
+from worldmodels.playing.video import check_video, side_by_side, write_video
+from worldmodels.playing.window import Window, need_display, read_keys
+from worldmodels.scripts.cli import positive_int
 
 
 class Closed(Exception):

@@ -10,7 +10,7 @@ same as a linear change of variables.
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels import mpirun
+from worldmodels.parallel import mpirun
 from worldmodels.rollout import Job, run_episodes
 
 FLOOR = 0.02  # added to the second moment's eigenvalues: a component below it counts as noise (z's own noise is 1)

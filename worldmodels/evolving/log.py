@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from worldmodels.cli import UserError
 from worldmodels.controller import save_parameters
-from worldmodels.files import atomic_path, make_folder, save_json
+from worldmodels.files.storage import atomic_path, make_folder, save_json
+from worldmodels.scripts.cli import UserError
 
 
 @dataclass

@@ -15,13 +15,21 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels import precision
-from worldmodels.cli import UserError, positive_int, seed
-from worldmodels.episodes import inspect_episodes, list_episodes, read_ahead
-from worldmodels.files import DAMAGED, atomic_path, load_json, make_folder, read_npy_header, refuse_folder, save_json
-from worldmodels.precision import PRECISIONS
-from worldmodels.threads import quiet_stderr
-from worldmodels.weights import fingerprint
+from worldmodels.data.episodes import inspect_episodes, list_episodes, read_ahead
+from worldmodels.files.storage import (
+    DAMAGED,
+    atomic_path,
+    load_json,
+    make_folder,
+    read_npy_header,
+    refuse_folder,
+    save_json,
+)
+from worldmodels.files.weights import fingerprint
+from worldmodels.parallel.threads import quiet_stderr
+from worldmodels.scripts import precision
+from worldmodels.scripts.cli import UserError, positive_int, seed
+from worldmodels.scripts.precision import PRECISIONS
 
 ARRAYS = ("mu", "logvar", "action")
 BATCH = 250  # frames a call of the encoder; divides the 1,000 frames of a car episode
@@ -45,8 +53,8 @@ def make_series(options):
     """Encode the episodes as `options` (of `add_options`) say."""
     files = list_episodes(options.data)
     with quiet_stderr():
+        from worldmodels.files.weights import load_weights
         from worldmodels.vae import VAE
-        from worldmodels.weights import load_weights
 
         vae = VAE(options.z_size, dtype=PRECISIONS[options.precision])
     load_weights(vae, options.vae, "V")

@@ -10,12 +10,12 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels.cli import UserError, positive_int, seed
-from worldmodels.files import load_json, load_npz, make_folder, save_json, save_npz
-from worldmodels.provenance import origin
-from worldmodels.seeds import TRAINING
-from worldmodels.threads import available_cores
-from worldmodels.workers import run_in_processes
+from worldmodels.data.seeds import TRAINING
+from worldmodels.files.provenance import origin
+from worldmodels.files.storage import load_json, load_npz, make_folder, save_json, save_npz
+from worldmodels.parallel.threads import available_cores
+from worldmodels.parallel.workers import run_in_processes
+from worldmodels.scripts.cli import UserError, positive_int, seed
 
 
 def add_options(parser):

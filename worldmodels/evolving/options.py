@@ -2,10 +2,10 @@
 
 import argparse
 
-from worldmodels import provenance
-from worldmodels.cli import UserError, non_negative_int, positive_float, positive_int
 from worldmodels.controller import KINDS
-from worldmodels.threads import available_cores
+from worldmodels.files import provenance
+from worldmodels.parallel.threads import available_cores
+from worldmodels.scripts.cli import UserError, non_negative_int, positive_float, positive_int
 
 OPTIMIZERS = {"cma": False, "sep_cma": True}  # is the covariance matrix diagonal
 # What may not change between a start and the next: the rest (how long, how fast) may.

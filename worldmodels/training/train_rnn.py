@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels import training
-from worldmodels.cli import UserError, positive_float, positive_int
-from worldmodels.threads import quiet_stderr
+from worldmodels.parallel.threads import quiet_stderr
+from worldmodels.scripts.cli import UserError, positive_float, positive_int
+from worldmodels.training import loop as training
 
 CLIP = 1.0  # gradients are clipped by value (2018 code: grad_clip)
 HELD_OUT_BATCHES = 2
@@ -38,9 +38,9 @@ def train_rnn(options, task):
     fingerprints which M this is and which V it goes with. Weights of another name than rnn.weights.h5 have their own:
     <name>.initial_z.json and <name>.rnn.json.
     """
-    from worldmodels.episodes import hold_out
-    from worldmodels.files import make_folder, save_json
-    from worldmodels.series import Series
+    from worldmodels.data.episodes import hold_out
+    from worldmodels.data.series import Series
+    from worldmodels.files.storage import make_folder, save_json
 
     series = Series(options.data)
     learned, held_out = hold_out(usable_episodes(series, options, task))
@@ -51,8 +51,8 @@ def train_rnn(options, task):
     with quiet_stderr():
         import keras
 
+        from worldmodels.files.weights import fingerprint, load_weights
         from worldmodels.task import build_rnn
-        from worldmodels.weights import fingerprint, load_weights
 
         keras.utils.set_random_seed(options.seed)
         rnn = build_rnn(task, options.precision)
@@ -87,7 +87,7 @@ def train_rnn(options, task):
 
 def check_vae(path, series, data):
     """UserError if the V beside which M is to lie is there, and is not the one that made the series."""
-    from worldmodels.weights import fingerprint_of_file
+    from worldmodels.files.weights import fingerprint_of_file
 
     if path.exists() and fingerprint_of_file(path, "V") != series.vae:
         raise UserError(

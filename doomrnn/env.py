@@ -1,6 +1,6 @@
 """Doom Take Cover as the agent sees it: ViZDoom's scenario with the 2018 code's settings, and 64x64 observations.
 
-python doomreal.py        play with the arrow keys
+python env.py        play with the arrow keys
 """
 
 import gymnasium
@@ -8,11 +8,9 @@ import numpy as np
 from gymnasium import spaces
 from PIL import Image
 
-from worldmodels.cli import Parser, UserError, run
-from worldmodels.window import Window, left_or_right, play_script
-
-# isort: split
-from doomrnn.game import LEFT, RIGHT, STAY, TIMEOUT, Died, Game  # behind worldmodels: see worldmodels/__init__.py
+from doomrnn.game import LEFT, RIGHT, STAY, TIMEOUT, Died, Game
+from worldmodels.playing.window import Window, left_or_right, play_script
+from worldmodels.scripts.cli import Parser, UserError, run
 
 MAX_STEPS = TIMEOUT  # one tic a step
 ACTION_SIZE = 1

@@ -9,9 +9,9 @@ VAE, MDNRNN and Controller hold their weights in the published shapes, so nothin
 
 import numpy as np
 
-from worldmodels import files
-from worldmodels.cli import UserError
+from worldmodels.files import storage as files
 from worldmodels.rnn import MDNRNN
+from worldmodels.scripts.cli import UserError
 
 SCALE = 10000
 

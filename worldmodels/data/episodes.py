@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels.cli import UserError
-from worldmodels.files import DAMAGED, load_npz, read_npy_header
+from worldmodels.files.storage import DAMAGED, load_npz, read_npy_header
+from worldmodels.scripts.cli import UserError
 
 FRAME = (64, 64, 3)
 FRAME_BYTES = 64 * 64 * 3

@@ -1,18 +1,16 @@
 """The dream of Doom Take Cover, as a Gymnasium environment: gymnasium.make("WorldModels/DoomDream-v0").
 
-python doomrnn.py        play in the dream with the arrow keys
+python dream_env.py        play in the dream with the arrow keys
 """
 
 import numpy as np
 from gymnasium import spaces
 
-from worldmodels.cli import Parser, positive_float, run
-from worldmodels.threads import quiet_stderr
-from worldmodels.window import left_or_right, play_script
-
-# isort: split
-from doomrnn.doomreal import FPS  # behind worldmodels, which takes the folder of this file off the path
+from doomrnn.env import FPS
 from doomrnn.task import DOOM, TEMPERATURE
+from worldmodels.parallel.threads import quiet_stderr
+from worldmodels.playing.window import left_or_right, play_script
+from worldmodels.scripts.cli import Parser, positive_float, run
 
 with quiet_stderr():
     from worldmodels.dream import Dream

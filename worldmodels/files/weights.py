@@ -6,8 +6,8 @@ import io
 import h5py
 import numpy as np
 
-from worldmodels.cli import UserError
-from worldmodels.files import atomic_path
+from worldmodels.files.storage import atomic_path
+from worldmodels.scripts.cli import UserError
 
 
 def save_weights(model, path):

@@ -14,9 +14,9 @@ import time
 import traceback
 from pathlib import Path
 
-from worldmodels import cli
-from worldmodels.mpirun import INTACT, LAUNCHER, report
-from worldmodels.threads import quiet_stderr
+from worldmodels.parallel.mpirun import INTACT, LAUNCHER, report
+from worldmodels.parallel.threads import quiet_stderr
+from worldmodels.scripts import cli
 
 CHUNK = 8  # at most so many jobs in one message: a worker waits up to some milliseconds for each
 SILENCE = 1800  # seconds without a message after which a rank counts as lost, if MPI has not noticed

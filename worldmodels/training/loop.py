@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels import precision
-from worldmodels.cli import UserError, positive_float, positive_int, seed
-from worldmodels.files import atomic_path, make_folder, refuse_folder
-from worldmodels.weights import all_finite, save_weights
+from worldmodels.files.storage import atomic_path, make_folder, refuse_folder
+from worldmodels.files.weights import all_finite, save_weights
+from worldmodels.scripts import precision
+from worldmodels.scripts.cli import UserError, positive_float, positive_int, seed
 
 CHECKPOINT_SECONDS = 60  # so much work is lost at most when a run is killed
 ROW_STEPS = 100  # a row of the CSV and a point in TensorBoard are the mean of so many steps

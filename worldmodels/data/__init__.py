@@ -1,0 +1,1 @@
+"""Random rollouts, the series that V makes of them, and the batches that V and M learn from."""

@@ -1,0 +1,1 @@
+"""The trained agent: loaded, scored, watched; and a person in its place."""

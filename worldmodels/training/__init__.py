@@ -1,0 +1,1 @@
+"""How V and M are trained: one loop, with checkpoints and losses."""
