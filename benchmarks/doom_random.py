@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from worldmodels.data.seeds import TEST
 from worldmodels.files.provenance import origin
-from worldmodels.files.storage import save_json
+from worldmodels.files.writing import save_json
 from worldmodels.parallel.threads import available_cores, limit_threads
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.scripts.cli import Parser, positive_int, run

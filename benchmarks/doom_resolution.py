@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from doomrnn.env import ACTION_SIZE, MAX_STEPS, SIZE, DoomTakeCover
 from worldmodels.data.policies import HeldActions
 from worldmodels.files.provenance import origin
-from worldmodels.files.storage import atomic_path, save_json
+from worldmodels.files.writing import atomic_path, save_json
 from worldmodels.parallel.threads import limit_threads
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.scripts.cli import Parser, non_negative_int, positive_int, run

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from worldmodels.files.provenance import origin
-from worldmodels.files.storage import save_json
+from worldmodels.files.writing import save_json
 from worldmodels.parallel.threads import limit_threads, quiet_stderr
 from worldmodels.scripts.cli import Parser, positive_float, positive_int, run
 

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from worldmodels.files.provenance import origin
-from worldmodels.files.storage import save_json
+from worldmodels.files.writing import save_json
 from worldmodels.parallel.threads import limit_threads, quiet_stderr
 from worldmodels.scripts.cli import Parser, non_negative_int, positive_int, run
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from worldmodels.files.provenance import origin
-from worldmodels.files.storage import save_json
+from worldmodels.files.writing import save_json
 from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.scripts.cli import Parser, positive_int, run
 from worldmodels.scripts.precision import PRECISIONS

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from worldmodels.files.provenance import origin
-from worldmodels.files.storage import save_json
+from worldmodels.files.writing import save_json
 from worldmodels.parallel.threads import limit_threads, quiet_stderr
 from worldmodels.scripts.cli import Parser, non_negative_int, positive_int, run
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from carracing.env import ACTION_SIZE, MAX_STEPS
 from worldmodels.files.provenance import origin
-from worldmodels.files.storage import load_json, load_npz, save_json
+from worldmodels.files.reading import load_json, load_npz
+from worldmodels.files.writing import save_json
 from worldmodels.scripts.cli import UserError
 
 LENGTH = MAX_STEPS

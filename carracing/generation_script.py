@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from carracing.expert import LENGTH, Manifest, check_rollout, rollout_arrays, rollout_path, summary
 from worldmodels.data import seeds
-from worldmodels.files.storage import make_folder, save_npz
+from worldmodels.files.writing import make_folder, save_npz
 from worldmodels.parallel.threads import available_cores, limit_threads
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.playing import evaluation

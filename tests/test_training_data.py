@@ -17,8 +17,9 @@ import pytest
 from worldmodels.data import episodes, series
 from worldmodels.data.episodes import FrameStream, hold_out, list_episodes, read_ahead, read_episode, some_frames
 from worldmodels.data.series import Series, write_series
-from worldmodels.files.storage import load_json, load_npz, save_npz
+from worldmodels.files.reading import load_json, load_npz
 from worldmodels.files.weights import fingerprint, load_weights
+from worldmodels.files.writing import save_npz
 from worldmodels.scripts.cli import UserError
 from worldmodels.training import loop as training
 from worldmodels.training.train_vae import add_options, train_vae

@@ -4,7 +4,8 @@ import itertools
 
 import numpy as np
 
-from worldmodels.files import storage as files
+from worldmodels.files.reading import load_json, reading
+from worldmodels.files.writing import save_json
 from worldmodels.scripts.cli import UserError
 
 KINDS = ("z", "z_hidden", "z_h", "z_c", "z_c_h")
@@ -63,7 +64,7 @@ class Controller:
 
 def save_parameters(path, params, score):
     """Write C's flat parameters (P,) and its mean score in the layout of 2018: [parameters, score]."""
-    files.save_json(path, [np.asarray(params, np.float64).tolist(), float(score)])
+    save_json(path, [np.asarray(params, np.float64).tolist(), float(score)])
 
 
 def load_parameters(path, num_params):
@@ -71,17 +72,15 @@ def load_parameters(path, num_params):
 
     UserError if the file is missing, damaged, or holds the parameters of another controller.
     """
-    data = files.load_json(path, "the controller", list)
-    try:
+    data = load_json(path, "the controller", list)
+    with reading(path, "the controller"):
         params = np.array(data[0], np.float64)
         score = float(data[1]) if len(data) > 1 else None
-    except (TypeError, ValueError, IndexError, OverflowError):
-        raise UserError(f"{path} is no controller: it should hold [parameters, score]") from None
-    if params.shape != (num_params,):
-        raise UserError(
-            f"{path} has {params.size} parameters where {num_params} are needed: it, or its .run.json, is of another "
-            "task or another kind of controller"
-        )
-    if not np.isfinite(params).all():
-        raise UserError(f"{path} holds parameters that are not finite: restore it or make it again")
-    return params, score
+        if params.shape != (num_params,):
+            raise UserError(
+                f"{path} has {params.size} parameters where {num_params} are needed: it, or its .run.json, is of "
+                "another task or another kind of controller"
+            )
+        if (np.abs(params) > np.finfo(np.float32).max).any():  # float32 is what C computes in
+            raise ValueError("its parameters are too large")
+        return params, score

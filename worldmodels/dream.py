@@ -15,7 +15,7 @@ import numpy as np
 from gymnasium import spaces
 from keras import ops
 
-from worldmodels.files.storage import load_json
+from worldmodels.files.reading import load_json
 from worldmodels.playing.video import enlarge
 from worldmodels.playing.window import Window
 from worldmodels.rnn import sample_z

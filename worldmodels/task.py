@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from worldmodels.controller import KINDS, Controller, load_parameters
-from worldmodels.files.storage import load_json, make_folder, save_json
+from worldmodels.files.reading import load_json
+from worldmodels.files.writing import make_folder, save_json
 from worldmodels.scripts.cli import UserError
 from worldmodels.scripts.precision import PRECISIONS
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels.files.storage import DAMAGED, load_npz, read_npy_header
+from worldmodels.files.reading import load_npz
+from worldmodels.files.writing import read_npy_header
 from worldmodels.scripts.cli import UserError
 
 FRAME = (64, 64, 3)

@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from worldmodels.data.seeds import TRAINING
 from worldmodels.files.provenance import origin
-from worldmodels.files.storage import load_json, load_npz, make_folder, save_json, save_npz
+from worldmodels.files.reading import load_json, load_npz
+from worldmodels.files.writing import make_folder, save_json, save_npz
 from worldmodels.parallel.threads import available_cores
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.scripts.cli import UserError, positive_int, seed

@@ -16,16 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from worldmodels.data.episodes import inspect_episodes, list_episodes, read_ahead
-from worldmodels.files.storage import (
-    DAMAGED,
-    atomic_path,
-    load_json,
-    make_folder,
-    read_npy_header,
-    refuse_folder,
-    save_json,
-)
+from worldmodels.files.reading import load_json
 from worldmodels.files.weights import fingerprint
+from worldmodels.files.writing import atomic_path, make_folder, read_npy_header, refuse_folder, save_json
 from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.scripts import precision
 from worldmodels.scripts.cli import UserError, positive_int, seed

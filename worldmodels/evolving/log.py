@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from worldmodels.controller import save_parameters
-from worldmodels.files.storage import atomic_path, make_folder, save_json
+from worldmodels.files.writing import atomic_path, make_folder, save_json
 from worldmodels.scripts.cli import UserError
 
 

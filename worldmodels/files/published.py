@@ -9,7 +9,7 @@ VAE, MDNRNN and Controller hold their weights in the published shapes, so nothin
 
 import numpy as np
 
-from worldmodels.files import storage as files
+from worldmodels.files import reading, writing
 from worldmodels.rnn import MDNRNN
 from worldmodels.scripts.cli import UserError
 
@@ -31,7 +31,7 @@ def _name(model):
 def save_json(model, path):
     """Write V (a VAE) or M (an MDNRNN) as the JSON of 2018. Rounding changes each weight by at most 0.00005."""
     arrays = [np.round(variable.numpy().astype(np.float64) * SCALE) for variable in _variables(model)]
-    files.save_json(path, [array.astype(np.int64).tolist() for array in arrays])
+    writing.save_json(path, [array.astype(np.int64).tolist() for array in arrays])
 
 
 def load_json(model, path):
@@ -39,19 +39,18 @@ def load_json(model, path):
 
     UserError if the file is missing, cut short, or of a model of other shapes; the model is unchanged then.
     """
-    data = files.load_json(path, f"the published {_name(model)}", list)
+    what = f"the published {_name(model)}"
+    data = reading.load_json(path, what, list)
     variables = _variables(model)
-    try:
+    with reading.reading(path, what):
         arrays = [np.asarray(rows, np.float32) / SCALE for rows in data]
-    except (TypeError, ValueError, OverflowError):
-        raise UserError(f"{path} is no list of arrays of numbers: it holds no published weights") from None
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ValueError("it holds numbers that are too large")
     expected = [tuple(variable.shape) for variable in variables]
     if (found := [array.shape for array in arrays]) != expected:
         raise UserError(
             f"{path} does not fit this {_name(model)}: it is of another task, size or part (its arrays are "
             f"{', '.join(map(str, found)) or 'none'}; they should be {', '.join(map(str, expected))})"
         )
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise UserError(f"{path} holds numbers that are not finite: restore it or make it again")
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)

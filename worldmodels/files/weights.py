@@ -6,7 +6,8 @@ import io
 import h5py
 import numpy as np
 
-from worldmodels.files.storage import atomic_path
+from worldmodels.files.reading import reading
+from worldmodels.files.writing import atomic_path
 from worldmodels.scripts.cli import UserError
 
 
@@ -16,6 +17,7 @@ def save_weights(model, path):
     with h5py.File(content, "w") as file:
         for number, variable in enumerate(model.trainable_variables):
             file[f"{number:02d} {variable.path.replace('/', ' ')}"] = _array(variable)
+        file.attrs["sha256"] = fingerprint(model)
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         file.write(content.getbuffer())
 
@@ -34,20 +36,11 @@ def load_weights(model, path, what):
 
 
 def _read(path, what):
-    try:
-        with h5py.File(path, "r") as file:
-            return [file[name][()] for name in sorted(file)]
-    except FileNotFoundError:
-        raise UserError(f"the weights of {what} are missing: there is no {path}") from None
-    except (
-        OSError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RuntimeError,
-        ValueError,
-    ):  # all that h5py says of damaged files
-        raise UserError(f"the weights of {what} are damaged or cut short: restore {path} or train it again") from None
+    with reading(path, f"the file of {what}'s weights", "restore it or train again"), h5py.File(path, "r") as file:
+        arrays = [np.ascontiguousarray(file[name][()], dtype="<f4") for name in sorted(file)]
+        if file.attrs.get("sha256", digest := _digest(arrays)) != digest:  # older files have none
+            raise ValueError("its content does not match its checksum")
+        return arrays
 
 
 def fingerprint(model):
@@ -57,7 +50,7 @@ def fingerprint(model):
 
 def fingerprint_of_file(path, what):
     """The fingerprint of the model whose weights a file of `save_weights` holds. UserError as in load_weights."""
-    return _digest([np.ascontiguousarray(array, dtype="<f4") for array in _read(path, what)])
+    return _digest(_read(path, what))
 
 
 def _digest(arrays):

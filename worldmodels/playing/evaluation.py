@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from worldmodels.data import seeds
 from worldmodels.files import provenance
-from worldmodels.files.storage import load_json, make_folder, save_json
+from worldmodels.files.reading import load_json
+from worldmodels.files.writing import make_folder, save_json
 from worldmodels.parallel.threads import available_cores, limit_threads, quiet_stderr
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.scripts import precision

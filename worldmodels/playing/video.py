@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from worldmodels.files.storage import atomic_path, make_folder
+from worldmodels.files.writing import atomic_path, make_folder
 from worldmodels.scripts.cli import UserError
 
 HEIGHT = 400  # small pictures are enlarged to at most this

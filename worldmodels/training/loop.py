@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels.files.storage import atomic_path, make_folder, refuse_folder
 from worldmodels.files.weights import all_finite, save_weights
+from worldmodels.files.writing import atomic_path, make_folder, refuse_folder
 from worldmodels.scripts import precision
 from worldmodels.scripts.cli import UserError, positive_float, positive_int, seed
 

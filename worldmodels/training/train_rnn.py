@@ -40,7 +40,7 @@ def train_rnn(options, task):
     """
     from worldmodels.data.episodes import hold_out
     from worldmodels.data.series import Series
-    from worldmodels.files.storage import make_folder, save_json
+    from worldmodels.files.writing import make_folder, save_json
 
     series = Series(options.data)
     learned, held_out = hold_out(usable_episodes(series, options, task))

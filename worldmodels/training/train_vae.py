@@ -94,7 +94,7 @@ def save_reconstructions(vae, frames, path):
     """Write a PNG: each frame (uint8) above its reconstruction from mu, eight pairs a row, at twice the size."""
     from PIL import Image
 
-    from worldmodels.files.storage import atomic_path
+    from worldmodels.files.writing import atomic_path
 
     mu, _ = vae.encoder.predict_on_batch(frames)
     seen = np.round(vae.decoder.predict_on_batch(mu) * 255).astype(np.uint8)

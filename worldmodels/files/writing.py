@@ -1,36 +1,16 @@
-"""Files that appear whole or not at all, and readers that say in one line what is wrong with a file."""
+"""Files that appear whole or not at all."""
 
 import contextlib
 import json
 import os
 import socket
-import struct
-import tokenize
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from worldmodels.parallel.threads import alive
 from worldmodels.scripts.cli import UserError, explain_os_error
-
-DAMAGED = (  # what numpy and zipfile raise where a byte of an .npz or .npy file is not what it was
-    ValueError,
-    EOFError,
-    OSError,
-    LookupError,
-    TypeError,
-    RuntimeError,
-    NotImplementedError,
-    MemoryError,
-    OverflowError,
-    SyntaxError,
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def make_folder(path):
@@ -91,27 +71,6 @@ def save_json(path, data, indent=None):
         json.dump(data, file, indent=indent)
 
 
-def load_json(path, what, kind=None):
-    """Read a JSON file. what: what the user knows it as ("the controller"); kind: dict or list, if it has to be one.
-
-    UserError if it is missing, damaged, or of another kind.
-    """
-    try:
-        with open(path) as file:
-            data = json.load(file)
-    except FileNotFoundError:
-        raise UserError(f"{what} is missing: there is no {path}") from None
-    except (ValueError, RecursionError):
-        raise UserError(
-            f"{what} is damaged or cut short: {path} is not valid JSON; restore it or make it again"
-        ) from None
-    except OSError as error:
-        raise UserError(f"cannot read {what}: {explain_os_error(error)}") from None
-    if kind and not isinstance(data, kind):
-        raise UserError(f"{path} does not hold {what}: restore it or make it again")
-    return data
-
-
 def save_npz(path, arrays, compress=0):
     """Write a dict of arrays as one .npz file, whole or not at all.
 
@@ -126,25 +85,3 @@ def save_npz(path, arrays, compress=0):
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-
-
-def read_npy_header(file):
-    """shape, fortran_order and dtype of the .npy file that begins here; what follows is the array."""
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    return read(file)
-
-
-def load_npz(path, keys):
-    """Read the arrays named `keys` of an .npz file, as a list in that order. UserError if unreadable or lacking one."""
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            if missing := [key for key in keys if key not in data]:
-                raise UserError(
-                    f"{path} has no array named {', '.join(missing)}: it was not made by this script; remove it"
-                )
-            return [data[key] for key in keys]
-    except FileNotFoundError:
-        raise UserError(f"there is no {path}") from None
-    except DAMAGED:
-        raise UserError(f"{path} is unreadable or half-written: remove it and make it again") from None
