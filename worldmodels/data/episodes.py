@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels.files.reading import load_npz
-from worldmodels.files.writing import read_npy_header
+from worldmodels.files.reading import load_npz, read_npy_header, reading
 from worldmodels.scripts.cli import UserError
 
 FRAME = (64, 64, 3)
@@ -39,17 +38,11 @@ def hold_out(files, share=0.05):
 def read_episode(path):
     """obs uint8 (T, 64, 64, 3) and action (T, A) of one file. UserError if it is damaged or of another kind."""
     length, _ = inspect_episode(path)
-    try:
-        obs, action = load_npz(path, ("obs", "action"))
-    except UserError:
-        raise _damaged(path) from None
-    if action.ndim != 2 or len(action) != length:
-        raise UserError(f"{path}: 'action' {action.shape} does not go with 'obs' {obs.shape}; {_AGAIN}")
+    obs, action = load_npz(path, ("obs", "action"), "an episode", _AGAIN)
+    with reading(path, "an episode", _AGAIN):
+        if action.ndim != 2 or len(action) != length:
+            raise ValueError(f"its actions {action.shape} do not go with its frames {obs.shape}")
     return obs, action
-
-
-def _damaged(path):
-    return UserError(f"{path} is unreadable or half-written: {_AGAIN}")
 
 
 def inspect_episode(path):
@@ -57,17 +50,14 @@ def inspect_episode(path):
 
     A wrong byte among the frames is found when they are read.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if missing := {"obs", "action"} - {name.removesuffix(".npy") for name in archive.namelist()}:
-                raise UserError(f"{path} has no array {' and '.join(sorted(missing))}: it is no episode; {_AGAIN}")
-            checksum = archive.getinfo("obs.npy").CRC
-            with archive.open("obs.npy") as member:
-                shape, _, dtype = read_npy_header(member)
-    except DAMAGED:
-        raise _damaged(path) from None
-    if len(shape) != 4 or shape[1:] != FRAME or shape[0] < 1 or dtype != np.uint8:
-        raise UserError(f"{path}: 'obs' is {dtype} {shape}, not uint8 (T, 64, 64, 3): it is no episode; {_AGAIN}")
+    with reading(path, "an episode", _AGAIN), zipfile.ZipFile(path) as archive:
+        if missing := {"obs", "action"} - {name.removesuffix(".npy") for name in archive.namelist()}:
+            raise ValueError(f"it has no array named {', '.join(sorted(missing))}")
+        checksum = archive.getinfo("obs.npy").CRC
+        with archive.open("obs.npy") as member:
+            shape, _, dtype = read_npy_header(member)
+        if len(shape) != 4 or shape[1:] != FRAME or shape[0] < 1 or dtype != np.uint8:
+            raise ValueError(f"its frames are {dtype} {shape}, not uint8 (T, 64, 64, 3)")
     return shape[0], checksum
 
 

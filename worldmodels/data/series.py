@@ -16,9 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from worldmodels.data.episodes import inspect_episodes, list_episodes, read_ahead
-from worldmodels.files.reading import load_json
+from worldmodels.files.reading import load_json, load_npz, read_npy_header, reading
 from worldmodels.files.weights import fingerprint
-from worldmodels.files.writing import atomic_path, make_folder, read_npy_header, refuse_folder, save_json
+from worldmodels.files.writing import atomic_path, make_folder, refuse_folder, save_json
 from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.scripts import precision
 from worldmodels.scripts.cli import UserError, positive_int, seed
@@ -89,9 +89,9 @@ def write_series(vae, files, out):
 
 def _made_from(path):
     try:
-        with np.load(path) as data:
-            return {"vae": str(data["vae"]), "data": int(data["data"]), "precision": str(data["precision"])}
-    except DAMAGED:
+        vae, data, precision = load_npz(path, ("vae", "data", "precision"))
+        return {"vae": str(vae), "data": int(data), "precision": str(precision)}
+    except (UserError, ValueError, TypeError):
         return None
 
 
@@ -129,7 +129,7 @@ def _progress(part, progress, made_from, episodes):
         done, sizes = int(old["done"]), {name: int(old["sizes"][name]) for name in ARRAYS}
         same = old["made_from"] == made_from
         whole = 0 <= done <= episodes and all(0 <= sizes[name] <= (part / name).stat().st_size for name in ARRAYS)
-    except (UserError, *DAMAGED):
+    except (UserError, LookupError, TypeError, ValueError, OSError):
         same = whole = False
     if same and whole:
         print(f"going on after {done:,} of {episodes:,} episodes")
@@ -165,25 +165,19 @@ class Series:
     """
 
     def __init__(self, path):
-        if not Path(path).exists():
-            raise UserError(f"there is no {path}: run series.py first")
-        try:
+        with reading(path, "the series", "run series.py first" if not Path(path).exists() else _AGAIN):
             arrays = {name: _map(path, name) for name in ARRAYS}
             with np.load(path) as data:
                 self.vae = str(data["vae"]) if "vae" in data else None
                 length = data["length"] if "length" in data else np.full(*arrays["mu"].shape[:2])
             self.mu, self.logvar, self.action = (array.reshape(-1, array.shape[-1]) for array in arrays.values())
-        except KeyError as error:
-            raise UserError(f"{path} has no array {error}: it was not made by series.py; {_AGAIN}") from None
-        except DAMAGED:
-            raise UserError(f"{path} is damaged or cut short: {_AGAIN}") from None
-        if any(array.dtype.kind != "f" for array in arrays.values()):
-            raise UserError(f"{path} holds numbers that are not floating-point: it was not made by series.py; {_AGAIN}")
-        if length.ndim != 1 or length.dtype.kind not in "iu" or not (length > 0).all():
-            raise UserError(f"'length' of {path} is no list of lengths of episodes: {_AGAIN}")
-        frames = {len(self.mu), len(self.logvar), len(self.action)}
-        if frames != {sum(length.tolist())} or self.mu.shape != self.logvar.shape:
-            raise UserError(f"the arrays of {path} do not go together: {_AGAIN}")
+            if any(array.dtype.kind != "f" for array in arrays.values()):
+                raise ValueError("it holds numbers that are not floating-point")
+            if length.ndim != 1 or length.dtype.kind not in "iu" or not (length > 0).all():
+                raise ValueError("'length' is no list of lengths of episodes")
+            frames = {len(self.mu), len(self.logvar), len(self.action)}
+            if frames != {sum(length.tolist())} or self.mu.shape != self.logvar.shape:
+                raise ValueError("its arrays do not go together")
         self.lengths = length.astype(np.int64)
         self.starts = np.cumsum(self.lengths) - self.lengths
 
@@ -201,7 +195,7 @@ def _map(path, name):
         try:
             member = archive.getinfo(f"{name}.npy")
         except KeyError:
-            raise KeyError(name) from None
+            raise ValueError(f"it has no array named {name}") from None
     if member.compress_type != zipfile.ZIP_STORED:
         with np.load(path) as data:
             return data[name]
