@@ -1,0 +1,23 @@
+"""Files that one process at a time may write."""
+
+import fcntl
+import time
+
+from worldmodels.scripts.cli import UserError
+
+
+def lock(path, message):
+    """Lock the file at `path`, which is made if it is not there. Returns it open: closing it unlocks it, and so does
+    the end of the process.
+
+    UserError(message) if another process holds it for longer than the processes of a killed run take to end.
+    """
+    file = open(path, "a+")  # noqa: SIM115 (whoever locks it closes it)
+    for pause in (0.5, 1, 2, 0):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except BlockingIOError:
+            time.sleep(pause)
+    file.close()
+    raise UserError(message)
