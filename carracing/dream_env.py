@@ -2,10 +2,9 @@
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.envs.box2d.car_racing import FPS
 
 from carracing.task import CARRACING
-from worldmodels.dream import Dream
+from worldmodels.playing.dream_env import Dream
 
 
 class CarRacingDream(Dream):
@@ -14,8 +13,8 @@ class CarRacingDream(Dream):
     The car's M predicts neither rewards nor an end, as in the paper, so every reward is 0 and nothing terminates.
     """
 
-    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": FPS}  # noqa: RUF012
+    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": CARRACING.fps}  # noqa: RUF012
 
-    def __init__(self, temperature=1.0, weights=None, render_mode=None):
+    def __init__(self, temperature=None, weights=None, render_mode=None):
         actions = spaces.Box(np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32))
         super().__init__(CARRACING, actions, temperature, weights, render_mode)

@@ -22,7 +22,7 @@ from gymnasium.utils import EzPickle
 
 from carracing import car as car_physics
 from carracing import renderer
-from worldmodels.playing.window import play_script
+from worldmodels.playing.person import play_script
 from worldmodels.scripts.cli import Parser, run
 
 DT = 1 / car_racing.FPS
@@ -77,6 +77,8 @@ class CarRacing(car_racing.CarRacing):
         """Gymnasium's step. info has "lap_finished" at the end of the episode."""
         if action is not None:
             steer, gas, brake = np.asarray(action, np.float64).tolist()
+            if not math.isfinite(steer + gas + brake):
+                raise ValueError(f"an action has to be three finite numbers, not {action}")
             car_physics.control(self.car, steer, gas, brake)
         car_physics.step(self.car, DT)
         self.world.Step(DT, 180, 60)
@@ -158,7 +160,7 @@ def to_action(outputs):
 
 
 def steer(held):
-    """The action for a set of held keys: see worldmodels.playing.window.play()."""
+    """The action for a set of held keys: see worldmodels.playing.person.play()."""
     direction = float("right" in held) - float("left" in held)
     return np.array([direction, "up" in held, 0.8 * ("down" in held)], np.float32)  # a brake above 0.9 locks the wheels
 

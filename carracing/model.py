@@ -6,23 +6,21 @@ JSON in results/. render: one episode in a window, or in a video file with --vid
 
 import dataclasses
 
-from worldmodels.playing import evaluation, watch
+from carracing.stock import StockCarRacing
+from carracing.task import CARRACING
+from worldmodels.playing.options import add_options, parse_options, play_agent
 from worldmodels.scripts.cli import Parser, run
 
 
 def main():
     parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--stock", action="store_true", help="gymnasium's own renderer in place of ours")
-    args = watch.parse_options(parser)
-
-    from carracing.stock import StockCarRacing
-    from carracing.task import CARRACING
-
-    task = dataclasses.replace(CARRACING, make_env=StockCarRacing) if args.stock else CARRACING
-    if args.mode == "render":
-        watch.watch_agent(task, args)
+    add_options(parser)
+    options = parse_options(parser)
+    if options.pop("stock"):
+        play_agent(dataclasses.replace(CARRACING, make_env=StockCarRacing), "stock", **options)
     else:
-        evaluation.evaluate(task, args, "stock" if args.stock else "ours")
+        play_agent(CARRACING, "ours", **options)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from worldmodels.training.train_rnn import add_options, train_rnn
 def main():
     parser = Parser(description=__doc__)
     add_options(parser, steps=4000, sequence=999)
-    train_rnn(parser.parse_args(), CARRACING)
+    train_rnn(CARRACING, **vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -6,14 +6,13 @@ python dream_env.py        play in the dream with the arrow keys
 import numpy as np
 from gymnasium import spaces
 
-from doomrnn.env import FPS
-from doomrnn.task import DOOM, TEMPERATURE
+from doomrnn.task import DOOM
 from worldmodels.parallel.threads import quiet_stderr
-from worldmodels.playing.window import left_or_right, play_script
+from worldmodels.playing.person import left_or_right, play_script
 from worldmodels.scripts.cli import Parser, positive_float, run
 
 with quiet_stderr():
-    from worldmodels.dream import Dream
+    from worldmodels.playing.dream_env import Dream
 
 
 class DoomDream(Dream):
@@ -22,17 +21,18 @@ class DoomDream(Dream):
     Actions: (1,) float32 in [-1, 1], as in DoomTakeCover.
     """
 
-    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": FPS}  # noqa: RUF012
+    metadata = {"render_modes": ["human", "rgb_array"], "render_fps": DOOM.fps}  # noqa: RUF012
 
-    def __init__(self, temperature=TEMPERATURE, weights=None, render_mode=None):
+    def __init__(self, temperature=None, weights=None, render_mode=None):
         super().__init__(DOOM, spaces.Box(-1, 1, (1,), np.float32), temperature, weights, render_mode)
 
 
 def main():
     """Play with the arrow keys."""
     parser = Parser(description="Dodge the dreamt fireballs with the arrow keys; R: next dream, Esc: leave.")
-    parser.add_argument("--temperature", type=positive_float, default=TEMPERATURE, help="below 1 tamer, above 1 wilder")
-    parser.add_argument("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
+    add = parser.add_argument
+    add("--temperature", type=positive_float, default=DOOM.temperature, help="below 1 tamer, above 1 wilder")
+    add("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
     play_script(parser, lambda args: DoomDream(args.temperature, args.weights, "human"), left_or_right, DOOM.max_steps)
 
 

@@ -9,59 +9,37 @@ import functools
 
 import numpy as np
 
-from worldmodels.data.extraction import add_options, extract, save_episode, save_report
-from worldmodels.parallel.threads import limit_threads
-from worldmodels.scripts.cli import Parser, UserError, run
+from doomrnn.env import RESOLUTION
+from doomrnn.game import SKILL
+from doomrnn.task import DOOM
+from worldmodels.data.extraction import STRIDE, add_options, extract
+from worldmodels.data.policies import HeldActions
+from worldmodels.scripts.cli import Parser, run
 
-STRIDE = 10**7  # from one of a file's seeds to the next
-TRIES = 100  # all below 2^30, the end of the seeds that are for training (worldmodels/data/seeds.py)
-
-
-def options():
-    parser = Parser(description=__doc__.splitlines()[0])
-    add_options(parser)
-    args = parser.parse_args()
-    if args.seed + args.episodes > STRIDE:
-        parser.error(f"--seed and --episodes together reach past {STRIDE:,}, the end of the seeds for random rollouts")
-    return args
+TOO_SHORT = DOOM.shortest_episode - 1
 
 
-def play(args, numbers):
-    """Play the files' episodes, write them, and yield the length of each and how many were played for it."""
-    limit_threads()
-    from doomrnn.task import DOOM
-    from worldmodels.data.policies import HeldActions
-    from worldmodels.rollout import Job, run_episodes
+def survey(episode):
+    """Its frames, and how many episodes were played for it."""
+    return np.array([episode.steps, 1 + episode.job.seed // STRIDE])
 
-    # Nothing is batched, so one slot is as fast as many.
-    envs, policy = [DOOM.make_env()], HeldActions(DOOM.action_size, 1)
-    for number in numbers:
-        jobs = (Job(number + STRIDE * i) for i in range(TRIES))
-        for episode in run_episodes(envs, policy, jobs, DOOM.max_steps, record=True):
-            if episode.steps >= DOOM.shortest_episode:
-                break
-        else:
-            raise UserError(f"none of {TRIES} episodes for file {number} had {DOOM.shortest_episode} frames")
-        coverage = np.array([episode.steps, 1 + episode.job.seed // STRIDE])
-        save_episode(args.out, number, episode.frames, coverage)
-        yield coverage
+
+def describe(coverage):
+    lengths, tries = coverage.T
+    dropped = 1 - len(tries) / tries.sum()
+    lines = [
+        f"{lengths.mean():.0f} +- {lengths.std():.0f} frames an episode, {lengths.sum():,.0f} in all",
+        f"{dropped:.0%} of the episodes played were dropped: {TOO_SHORT} frames or fewer",
+    ]
+    return lines, {"frames": lengths.mean(), "frames_std": lengths.std(), "share_dropped": dropped}
 
 
 def main():
-    args = options()
-    from doomrnn.env import RESOLUTION
-    from doomrnn.game import SKILL
-    from doomrnn.task import DOOM
-
-    numbers, too_short = range(args.seed, args.seed + args.episodes), DOOM.shortest_episode - 1
-    made_with = {"policy": "held 1 to 10 tics", "longer_than": too_short, "skill": SKILL, "resolution": RESOLUTION}
-    coverage, report = extract(args.out, numbers, args.workers, functools.partial(play, args), made_with)
-    lengths, tries = coverage.T
-    dropped = 1 - len(tries) / tries.sum()
-    print(f"{lengths.mean():.0f} +- {lengths.std():.0f} frames an episode, {lengths.sum():,.0f} in all")
-    print(f"{dropped:.0%} of the episodes played were dropped: {too_short} frames or fewer")
-    mean = {"frames": lengths.mean(), "frames_std": lengths.std(), "share_dropped": dropped}
-    save_report(args.out, report | {"mean": mean})
+    parser = Parser(description=__doc__.splitlines()[0])
+    add_options(parser)
+    made_with = {"policy": "held 1 to 10 tics", "longer_than": TOO_SHORT, "skill": SKILL, "resolution": RESOLUTION}
+    policy = functools.partial(HeldActions, DOOM)
+    extract(DOOM, policy, survey, describe, made_with, **vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

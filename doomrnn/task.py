@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-from doomrnn.env import ACTION_SIZE, MAX_STEPS, DoomTakeCover
+from doomrnn.env import ACTION_SIZE, FPS, MAX_STEPS, DoomTakeCover
 from worldmodels.task import Task
-
-TEMPERATURE = 1.15  # of the dreams that C learns in (paper: 1.15 does best in the game)
 
 
 def to_action(outputs):
@@ -16,14 +14,17 @@ def to_action(outputs):
 DOOM = Task(
     name="doomrnn",
     folder=Path(__file__).resolve().parent,
+    make_env=DoomTakeCover,
+    max_steps=MAX_STEPS,
+    fps=FPS,
     z_size=64,
     hidden_size=512,
     action_size=ACTION_SIZE,
-    end_logit=True,
+    to_action=to_action,
     controller="z_c_h",
     controller_bias=False,
-    max_steps=MAX_STEPS,
     shortest_episode=101,  # 2018 code
-    to_action=to_action,
-    make_env=DoomTakeCover,
+    end_logit=True,
+    endless_rows=True,
+    temperature=1.15,  # paper: does best in the game
 )

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from worldmodels.rollout import independent_rows
 from worldmodels.vae import sample
 
 READS = ("sample", "mean")  # what of V's N(mu, sigma^2) is z: a draw (2018 code), or mu
@@ -17,12 +18,12 @@ class Agent:
 
     vae, rnn: V and M. rnn is left out of the computation where the controller does not read its state.
     to_action: maps C's outputs (n, A) to actions (n, A), with keras.ops.
-    slots, max_steps: as in run_episodes; they bound the noise that is drawn ahead.
+    slots, max_steps: of the environments; they bound the noise that is drawn ahead.
     reads: "sample" or "mean", one of READS. A C that was evolved on one of them is lost on the other.
 
     An episode's noise comes from its job's seed alone, and rows of a batch do not mix, so an episode does not depend on
     those that run beside it, except for the order in which a product's terms are summed: kernels choose it by the size
-    of the batch. Batches are therefore always `slots` rows, idle ones included.
+    of the batch. Batches are therefore always of one size, idle rows included (independent_rows).
     """
 
     def __init__(self, vae, rnn, controller, to_action, slots, max_steps, reads="sample"):
@@ -30,13 +31,14 @@ class Agent:
         self.draws = reads == "sample"
         self.controller = controller
         self.max_steps = max_steps
-        self.images = np.zeros((slots, 64, 64, 3), np.uint8)
-        self.params = np.zeros((slots, controller.num_params), np.float32)
-        self.h = np.zeros((slots, rnn.hidden), np.float32)
-        self.c = np.zeros((slots, rnn.hidden), np.float32)
-        self.noise = np.zeros((slots, max_steps, vae.z_size), np.float32)  # untouched where nothing is drawn
-        self.frame = np.zeros(slots, np.int64)
-        self.z = np.zeros((slots, vae.z_size), np.float32)  # the last z of each slot, for those who want to see it
+        rows = independent_rows(self._of_equal_rows, slots)
+        self.images = np.zeros((rows, 64, 64, 3), np.uint8)
+        self.params = np.zeros((rows, controller.num_params), np.float32)
+        self.h = np.zeros((rows, rnn.hidden), np.float32)
+        self.c = np.zeros((rows, rnn.hidden), np.float32)
+        self.noise = np.zeros((rows, max_steps, vae.z_size), np.float32)  # untouched where nothing is drawn
+        self.frame = np.zeros(rows, np.int64)
+        self.z = np.zeros((rows, vae.z_size), np.float32)  # the last z of each slot, for those who want to see it
 
     def start(self, slot, job):
         """Begin an episode in a slot: M's state at zero, noise from the job's seed, C's parameters from the job."""
@@ -55,6 +57,15 @@ class Agent:
         self.z, actions, self.h, self.c = (np.array(array) for array in self.graph.predict_on_batch(inputs))
         self.frame[slots] += 1
         return actions[slots]
+
+    def _of_equal_rows(self, rows):
+        """What the program gives for `rows` times the same random input."""
+        rng, rnn = np.random.default_rng(0), self.graph.rnn
+        sizes = {"noise": self.graph.vae.z_size, "params": self.controller.num_params, "h": rnn.hidden, "c": rnn.hidden}
+        inputs = {name: np.tile(rng.standard_normal((1, size), np.float32), (rows, 1)) for name, size in sizes.items()}
+        inputs["images"] = np.tile(rng.integers(0, 256, (1, 64, 64, 3), np.uint8), (rows, 1, 1, 1))
+        inputs["restart"] = np.zeros((rows, 1), np.float32)
+        return self.graph.predict_on_batch(inputs)
 
 
 class _Graph(keras.Model):

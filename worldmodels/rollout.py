@@ -1,10 +1,11 @@
-"""The rollout loop: many environments in lockstep in one process, one batched call of the agent for all of them.
+"""The rollout loop: episodes played in a world, many in lockstep; when one ends, its slot takes the next job at once.
 
-Data collection, evaluation, evolution and expert rollouts are all this loop, with another agent, another list of
-jobs, or with recording switched on. When an episode ends, its slot takes the next job at once.
+Collecting data, evaluating, evolving, making expert rollouts, watching and dreaming are all this loop, in one of two
+worlds: `Environments` (below), or M's `Dreams` (worldmodels/dream.py).
 """
 
-from typing import Any, NamedTuple
+import heapq
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,11 +16,14 @@ class Job(NamedTuple):
     seed: all of the episode's randomness comes from it: the environment's and the agent's.
     params: flat float32 parameters of the controller to play with, or None for an agent that has its own.
     tag: whatever the caller wants to find again in the result.
+    patience: if above 0, the episode also ends after so many steps in a row without a positive reward, and the steps it
+        had left are charged at the last reward: what standing still would have cost. Saves time early in a training.
     """
 
     seed: int
     params: np.ndarray | None = None
     tag: Any = None
+    patience: int = 0
 
     def rng(self):
         """The generator for the agent's share of the randomness; the environment draws its own from the seed."""
@@ -35,6 +39,8 @@ class Frames(NamedTuple):
 
 
 class Episode(NamedTuple):
+    """One episode that has ended."""
+
     job: Job
     score: float  # the sum of rewards
     steps: int
@@ -42,80 +48,126 @@ class Episode(NamedTuple):
     frames: Frames | None  # None unless recorded
 
 
-def run_episodes(envs, agent, jobs, max_steps, patience=0, record=False):
+class World(Protocol):
+    """Where episodes happen: `slots` of them at a time, each begun on its own and all advanced together."""
+
+    slots: int
+
+    def start(self, slot, job):
+        """Begin an episode in a slot that is free."""
+
+    def advance(self):
+        """Take every episode that has begun some steps further. Returns a list of (slot, Episode): those that ended."""
+
+
+def run_episodes(world, jobs):
     """Play every job and yield its Episode as it ends, in the order in which they end.
 
-    envs: Gymnasium environments, one a slot, with observations of one shape: uint8 images (dreams: float32 z).
-    agent: has start(slot, job), called when a slot begins an episode, and act(slots, observations) -> actions, where
-        slots is an (n,) int array of the slots still playing, observations is (n, 64, 64, 3) uint8 and actions (n, A)
-        float32.
-    jobs: iterable of Job. The next one is asked for only when a slot is free, so it may be a queue shared with others;
-        its end means that there is no more to start, and the episodes under way are played to their end.
-    max_steps: an episode ends after so many steps even if the environment would go on.
-    patience: if above 0, an episode also ends after so many steps in a row without a positive reward, and the steps it
-        had left are charged at the last reward: what standing still would have cost. Saves time early in a training.
-    record: keep every frame of the running episodes in memory, and give them with the Episode.
+    jobs: iterable of Job. The next one is asked for only when a slot is free, so it may be a queue shared with others.
+        It gives None where there is nothing for now (see parallel.share), and its end means that there is no more to
+        start; the episodes under way are played to their end.
     """
-    jobs = iter(jobs)
-    slots = [_Slot(env, record) for env in envs]
-    idle, playing = list(range(len(slots))), []
-    space = envs[0].observation_space
-    observations = np.empty((len(slots), *space.shape), space.dtype)
+    jobs, more = iter(jobs), True
+    free = list(range(world.slots))  # a heap: the first free slot is taken
     while True:
-        while idle and jobs is not None:
-            job = next(jobs, None)
-            if job is None:
-                jobs = None
+        while free and more:
+            try:
+                job = next(jobs)
+            except StopIteration:
+                more = False
                 break
-            slot = idle.pop(0)
-            observations[slot] = slots[slot].start(job, max_steps)
-            agent.start(slot, job)
-            playing.append(slot)
-        if not playing:
+            if job is None:
+                break
+            world.start(heapq.heappop(free), job)
+        if len(free) == world.slots:
             return
-        active = np.array(sorted(playing))
-        for slot, action in zip(active.tolist(), agent.act(active, observations[active]), strict=True):
-            observations[slot], episode = slots[slot].step(action, max_steps, patience)
-            if episode is not None:
-                playing.remove(slot)
-                idle.append(slot)
-                yield episode
+        for slot, episode in world.advance():
+            heapq.heappush(free, slot)
+            yield episode
 
 
-class _Slot:
-    """One environment and the episode being played in it."""
+class Environments:
+    """Gymnasium environments, one a slot, and one batched call of the agent for all of them.
 
-    def __init__(self, env, record):
-        self.env = env
-        self.record = record
+    envs: with observations of one shape and dtype: (64, 64, 3) uint8.
+    agent: has start(slot, job), called when a slot begins an episode, and act(slots, observations) -> actions, where
+        slots is an (n,) int array of the slots that play, in order, observations is (n, 64, 64, 3) uint8 and actions
+        (n, A) float32.
+    max_steps: an episode ends after so many steps even if the environment would go on.
+    record: keep every frame of the running episodes in memory, and give them with the Episode.
+    watch(slot, observation, action): called before every step, if given.
+    """
 
-    def start(self, job, max_steps):
-        observation, _ = self.env.reset(seed=job.seed)
-        self.job, self.score, self.steps, self.unrewarded = job, 0.0, 0, 0
-        if self.record:
-            self.observations = np.empty((max_steps + 1, *observation.shape), np.uint8)
-            self.observations[0] = observation
+    def __init__(self, envs, agent, max_steps, record=False, watch=None):
+        self.envs, self.agent, self.max_steps, self.record, self.watch = envs, agent, max_steps, record, watch
+        self.slots = len(envs)
+        self.playing = {}  # slot -> _Playing
+        space = envs[0].observation_space
+        self.observations = np.empty((self.slots, *space.shape), space.dtype)
+
+    def start(self, slot, job):
+        self.observations[slot], _ = self.envs[slot].reset(seed=job.seed)
+        self.agent.start(slot, job)
+        self.playing[slot] = _Playing(job, self.max_steps, self.observations[slot] if self.record else None)
+
+    def advance(self):
+        """By one step: an act of the agent, and a step of each environment."""
+        slots = np.array(sorted(self.playing))
+        ended = []
+        for slot, action in zip(slots.tolist(), self.agent.act(slots, self.observations[slots]), strict=True):
+            if self.watch:
+                self.watch(slot, self.observations[slot], action)
+            observation, *result = self.envs[slot].step(action)
+            self.observations[slot] = observation
+            if episode := self.playing[slot].add(action, observation, *result):
+                del self.playing[slot]
+                ended.append((slot, episode))
+        return ended
+
+
+class _Playing:
+    """An episode under way in an environment."""
+
+    def __init__(self, job, max_steps, first=None):
+        self.job, self.max_steps = job, max_steps
+        self.score, self.steps, self.unrewarded = 0.0, 0, 0
+        self.observations = None
+        if first is not None:
+            self.observations = np.empty((max_steps + 1, *first.shape), first.dtype)
+            self.observations[0] = first
             self.actions, self.rewards = [], []
-        return observation
 
-    def step(self, action, max_steps, patience):
-        """Returns the next observation, and the Episode if this step ended it (else None)."""
-        observation, reward, terminated, truncated, info = self.env.step(action)
+    def add(self, action, observation, reward, terminated, truncated, info):
+        """One step. Returns the Episode if it has ended with it, else None."""
         self.score += reward
         self.steps += 1
         self.unrewarded = 0 if reward > 0 else self.unrewarded + 1
-        if self.record:
+        if self.observations is not None:
             self.observations[self.steps] = observation
             self.actions.append(action)
             self.rewards.append(reward)
-        ended = terminated or truncated or self.steps >= max_steps
-        if not ended and patience and self.unrewarded >= patience:
-            self.score += reward * (max_steps - self.steps)
-            ended = True
-        return observation, self._episode(info) if ended else None
+        if terminated or truncated or self.steps >= self.max_steps:
+            return self._episode(info)
+        if self.job.patience and self.unrewarded >= self.job.patience:
+            self.score += reward * (self.max_steps - self.steps)
+            return self._episode(info)
+        return None
 
     def _episode(self, info):
         frames = None
-        if self.record:
+        if self.observations is not None:
             frames = Frames(self.observations[: self.steps + 1], np.array(self.actions), np.array(self.rewards))
         return Episode(self.job, self.score, self.steps, info, frames)
+
+
+def independent_rows(outputs_of, slots):
+    """How many rows a batch for `slots` episodes needs, so that none depends on the row it is computed in.
+
+    Where the size of a batch is no multiple of theirs, kernels may sum the last rows in another order, and so round
+    them otherwise. A few idle rows at the end keep the others the same to the bit.
+    outputs_of(rows): arrays (rows, ...), computed from so many equal rows of input.
+    """
+    for rows in range(slots, slots + 16):
+        if all((array[:slots] == array[0]).all() for array in map(np.asarray, outputs_of(rows))):
+            return rows
+    return slots

@@ -2,8 +2,10 @@
 
 A file holds obs uint8 (T, 64, 64, 3), action float16 (T, A), the action taken on seeing that obs, and coverage, a few
 numbers of the task's that say what the episode shows. `coverage.json` in the folder says how they were made.
+File k is the first episode that is long enough (Task.shortest_episode) among the seeds k, k + STRIDE, k + 2 STRIDE, ...
 """
 
+import functools
 import os
 import time
 
@@ -14,9 +16,13 @@ from worldmodels.data.seeds import TRAINING
 from worldmodels.files.provenance import origin
 from worldmodels.files.reading import load_json, load_npz
 from worldmodels.files.writing import make_folder, save_json, save_npz
-from worldmodels.parallel.threads import available_cores
+from worldmodels.parallel.threads import available_cores, limit_threads
 from worldmodels.parallel.workers import run_in_processes
+from worldmodels.rollout import Environments, Job, run_episodes
 from worldmodels.scripts.cli import UserError, positive_int, seed
+
+STRIDE = 10**7  # from one of a file's seeds to the next
+TRIES = 100  # all below 2^30, the end of the seeds that are for training (seeds.py)
 
 
 def add_options(parser):
@@ -28,40 +34,58 @@ def add_options(parser):
     add("--seed", type=seed, default=0, help="number and seed of the first episode; the others follow")
 
 
-def extract(folder, numbers, workers, play, made_with):
-    """Play what is not in the folder yet, with a progress bar. Returns the coverage of all (N, K) and a report.
+def extract(task, make_policy, survey, describe, made_with, *, episodes, workers, out, seed, make_env=None):
+    """Play what is not in the folder `out` yet, with a progress bar, and say at the end what the episodes show.
 
-    numbers: a range, one episode each. play: a picklable function that takes an iterator of numbers, plays each, writes
-    it with save_episode and yields its coverage (K,); `workers` processes run it.
+    make_policy(): the random player, an agent of one slot. make_env: if not the task's. survey(episode): its coverage,
+        an array (K,). These three have to be picklable.
+    describe(coverage): of all episodes, (N, K) -> lines to print, and a dict for coverage.json.
     made_with: a dict that says how; UserError if the folder's episodes were made in another way.
-    The report is a dict for save_report.
     """
-    if numbers.stop > TRAINING.stop:
-        raise UserError(f"seeds from {TRAINING.stop:,} on are for scores: choose a smaller --seed, or fewer --episodes")
-    make_folder(folder)
-    _check_same(folder, made_with)
-    covered = {number: coverage for number in numbers if (coverage := _coverage_of(folder, number)) is not None}
+    numbers = range(seed, seed + episodes)
+    if numbers.stop > (TRAINING.stop if task.shortest_episode == 1 else STRIDE):
+        raise UserError(f"--seed and --episodes together reach too far: at most {STRIDE:,} are for random rollouts")
+    make_folder(out)
+    _check_same(out, made_with)
+    covered = {number: coverage for number in numbers if (coverage := _coverage_of(out, number)) is not None}
     missing = [number for number in numbers if number not in covered]
     if covered:
-        print(f"{len(covered)} of {len(numbers)} episodes are in {folder} already")
+        print(f"{len(covered)} of {len(numbers)} episodes are in {out} already")
     start = time.monotonic()
+    rows, work = list(covered.values()), functools.partial(play, task, make_env, make_policy, survey, out)
     with tqdm(total=len(numbers), initial=len(covered), unit="episode") as progress:
-        rows = list(covered.values())
-        for coverage in run_in_processes(play, missing, min(workers, len(missing))):
+        for coverage in run_in_processes(work, missing, min(workers, len(missing))):
             rows.append(coverage)
             progress.update()
+    lines, mean = describe(np.array(rows))
+    print(*lines, sep="\n")
     report = {"made_with": made_with, **origin(), "episodes": len(numbers), "played_now": len(missing)}
-    return np.array(rows), report | {"wall_seconds": round(time.monotonic() - start, 1)}
+    save_json(_report_path(out), report | {"wall_seconds": round(time.monotonic() - start, 1), "mean": mean}, indent=1)
+
+
+def play(task, make_env, make_policy, survey, folder, numbers):
+    """A worker's part: play the files' episodes, write them, and yield the coverage of each.
+
+    One at a time: nothing of a random player is batched, so one slot is as fast as many.
+    """
+    limit_threads()
+    world = Environments([(make_env or task.make_env)()], make_policy(), task.max_steps, record=True)
+    for number in numbers:
+        for attempt in range(TRIES):
+            (episode,) = run_episodes(world, [Job(number + STRIDE * attempt)])
+            if episode.steps >= task.shortest_episode:
+                break
+        else:
+            raise UserError(f"none of {TRIES} episodes for file {number} had {task.shortest_episode} frames")
+        coverage = survey(episode)
+        save_episode(folder, number, episode.frames, coverage)
+        yield coverage
 
 
 def save_episode(folder, number, frames, coverage):
     """frames: a rollout's Frames, of which the last observation is left out: no action follows it."""
     arrays = {"obs": frames.observations[:-1], "action": frames.actions.astype(np.float16), "coverage": coverage}
     save_npz(_episode_path(folder, number), arrays, compress=1)
-
-
-def save_report(folder, report):
-    save_json(_report_path(folder), report, indent=1)
 
 
 def _episode_path(folder, number):

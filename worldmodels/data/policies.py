@@ -1,6 +1,8 @@
-"""Random policies, for the data that V and M learn from."""
+"""Random policies, for the data that V and M learn from: agents for the rollout loop (rollout.Environments)."""
 
 import numpy as np
+
+from worldmodels.parallel.threads import quiet_stderr
 
 
 class BrownianPolicy:
@@ -8,13 +10,12 @@ class BrownianPolicy:
 
     Each episode draws how fast its walk is and how wide (for each output), so that some episodes hold an action for
     seconds and others twitch, some steer hard and others hardly at all.
-    to_action: maps the controller's outputs (n, A) in [-1, 1] to the environment's actions (n, A).
     """
 
-    def __init__(self, action_size, to_action, slots):
-        self.to_action = to_action
-        self.position = np.zeros((slots, action_size))
-        self.width = np.zeros((slots, action_size))
+    def __init__(self, task, slots=1):
+        self.to_action = task.to_action
+        self.position = np.zeros((slots, task.action_size))
+        self.width = np.zeros((slots, task.action_size))
         self.pace = np.zeros((slots, 1))
         self.rngs = [None] * slots
 
@@ -38,9 +39,9 @@ class HeldActions:
     They are numbers that float16 holds exactly, so that an episode file says what was played to the bit.
     """
 
-    def __init__(self, action_size, slots, longest=10):
+    def __init__(self, task, slots=1, longest=10):
         self.longest = longest
-        self.actions = np.zeros((slots, action_size), np.float32)
+        self.actions = np.zeros((slots, task.action_size), np.float32)
         self.left = np.zeros(slots, int)
         self.rngs = [None] * slots
 
@@ -62,12 +63,16 @@ class RandomAgents:
 
     All weights of V, M and C are Cauchy-distributed, with a scale that each episode draws from [0, 0.01]. Every slot
     has a V of its own, so nothing can be batched, which makes this much slower than BrownianPolicy.
-    make_agent(): an Agent of one slot. V's logvar alone stays at 0 (sigma 1), since exp() of such numbers is infinite;
-    should anything else overflow, the state is brought back to finite numbers and the action to 0.
+    V's logvar alone stays at 0 (sigma 1), since exp() of such numbers is infinite; should anything else overflow, the
+    state is brought back to finite numbers and the action to 0.
     """
 
-    def __init__(self, make_agent, slots):
-        self.agents = [make_agent() for _ in range(slots)]
+    def __init__(self, task, slots=1):
+        with quiet_stderr():
+            from worldmodels.agent import Agent
+
+        parts = [(task.make_vae(), task.make_rnn(), task.make_controller()) for _ in range(slots)]
+        self.agents = [Agent(*part, task.to_action, 1, task.max_steps) for part in parts]
 
     def start(self, slot, job):
         agent, rng = self.agents[slot], job.rng().spawn(1)[0]  # the agent itself draws z's noise from job.rng()

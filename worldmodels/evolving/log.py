@@ -8,78 +8,45 @@ log/<name>.hist_best.json  a row an evaluation of the mean: generation, seconds,
                            "std" (of this evaluation's returns), x
 log/<name>.best.json       [parameters, score] of the best evaluation
 log/<name>.run.json        what it was made with: controller, fingerprints of V and M, options, versions, machine
-log/checkpoints/<name>.pkl everything the next generation depends on, in one file
+log/checkpoints/<name>.npz everything the next generation depends on, in one file
 """
 
-import fcntl
-import pickle
-import time
-from dataclasses import dataclass, field
+import json
 from pathlib import Path
-from typing import Any
 
 from worldmodels.controller import save_parameters
-from worldmodels.files.writing import atomic_path, make_folder, save_json
+from worldmodels.evolving.state import checkpoint_path, load_state, save_state
+from worldmodels.files.locking import lock
+from worldmodels.files.writing import make_folder, save_json
 from worldmodels.scripts.cli import UserError
-
-
-@dataclass
-class State:
-    """An evolution between two generations."""
-
-    essential: dict  # the options that may not change
-    strategy: Any  # the cma strategy, with its own random generator inside
-    facts: dict | None = None  # what the workers loaded: fingerprints of V and M
-    generation: int = 0
-    seconds: float = 0.0
-    history: list = field(default_factory=list)  # rows of hist.json
-    evaluations: list = field(default_factory=list)  # rows of hist_best.json
-    means: list = field(default_factory=list)  # of the distribution after the last generations, as many as are averaged
-    best: list | None = None  # [parameters, score]
-    starts: list = field(default_factory=list)  # of run.json: from which generation on it ran with which options
 
 
 class Log:
     """The files of the evolution called `name` in a folder. UserError if another process is writing them."""
 
     def __init__(self, folder, name):
-        self.folder, self.name = Path(folder), name
-        make_folder(self.folder)
-        self.checkpoint = make_folder(self.folder / "checkpoints") / f"{name}.pkl"
-        self.lock = open(self.checkpoint.with_suffix(".lock"), "w")  # noqa: SIM115 (held until the process ends)
-        if not self._locked():
-            raise UserError(
-                f"another evolution is writing {self.folder / name}.*: wait for it, or choose another --log"
-            )
+        self.folder, self.name = make_folder(folder), name
+        self.checkpoint = checkpoint_path(folder, name)
+        make_folder(self.checkpoint.parent)
+        self.lock = lock(
+            self.checkpoint.with_suffix(".lock"),
+            f"another evolution is writing {self.folder / name}.*: wait for it, or choose another --log",
+        )
         for folder in (self.folder, self.checkpoint.parent):
             for left_over in folder.glob(f".*.tmp.{name}.*"):  # of a run killed in mid-write, on another host perhaps
                 left_over.unlink(missing_ok=True)
 
-    def _locked(self):
-        """Lock the log; False if another process holds it for longer than the ranks of a killed run take to end."""
-        for pause in (0.5, 1, 2, 0):
-            try:
-                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-            except OSError:
-                time.sleep(pause)
-        return False
-
-    def resume(self, essential):
-        """The State of the checkpoint, or None for a new run.
+    def resume(self, strategy, essential):
+        """The State of the checkpoint, with `strategy` brought to where it was; None for a new run.
 
         UserError if the checkpoint was made with other essential options.
         """
         if not self.checkpoint.exists():
             return None
-        try:
-            state = pickle.loads(self.checkpoint.read_bytes())
-            before = state.essential
-        except Exception:
-            raise UserError(f"{self.checkpoint} is damaged: remove it to start this evolution again") from None
-        options = {**before, **essential}
-        if other := [option for option in options if before.get(option) != essential.get(option)]:
-            changes = ", ".join(f"--{option} {before.get(option)}, not {essential.get(option)}" for option in other)
+        state = load_state(self.checkpoint, strategy)
+        before, now = state.essential, json.loads(json.dumps(essential))
+        if other := [option for option in {**before, **now} if before.get(option) != now.get(option)]:
+            changes = ", ".join(f"--{option} {before.get(option)}, not {now.get(option)}" for option in other)
             raise UserError(
                 f"{self.checkpoint} is of a run with {changes}: use the same options to go on with it, or another --log"
             )
@@ -111,16 +78,23 @@ class Log:
 
     def save(self, state):
         """Write the checkpoint, then the log. A kill between the two costs nothing: resuming writes the log again."""
-        with atomic_path(self.checkpoint) as temporary:
-            temporary.write_bytes(pickle.dumps(state))
-        self.write(state)
-
-    def write(self, state):
+        save_state(self.checkpoint, state)
         self.save_json("json", [state.strategy.mean.tolist()])
-        self.save_json("hist.json", state.history, indent=0)
-        self.save_json("hist_best.json", state.evaluations, indent=0)
+        self.save_json("hist.json", [_row(generation) for generation in state.history], indent=0)
+        self.save_json("hist_best.json", [_evaluation_row(one) for one in state.evaluations], indent=0)
         if state.best is not None:
             save_parameters(self.folder / f"{self.name}.best.json", *state.best)
 
     def save_json(self, suffix, data, indent=None):
-        save_json(self.folder / f"{self.name}.{suffix}", data, indent)
+        save_json(Path(self.folder) / f"{self.name}.{suffix}", data, indent)
+
+
+def _row(generation):
+    """A Generation in the layout of 2018."""
+    return generation._replace(mean_steps=generation.mean_steps + 1, max_steps=generation.max_steps + 1)
+
+
+def _evaluation_row(one):
+    """An Evaluation in the layout of 2018."""
+    words = {"improvement": one.score - one.before, "curr": one.score, "prev": one.before, "best": one.best}
+    return [one.generation, one.seconds, *(x for pair in (words | {"std": one.std}).items() for x in pair)]

@@ -16,41 +16,6 @@ from worldmodels.rollout import Job, run_episodes
 FLOOR = 0.02  # added to the second moment's eigenvalues: a component below it counts as noise (z's own noise is 1)
 
 
-class Whitened:
-    """A strategy that asks and tells in parameters of C, while the cma strategy in it works in w.
-
-    matrix: of whitening_matrix, (I, I). The parameters are `transform(matrix, w)`, each (P,).
-    """
-
-    def __init__(self, strategy, matrix):
-        self.strategy, self.matrix = strategy, matrix
-
-    def ask(self):
-        self.asked = self.strategy.ask()
-        return [transform(self.matrix, w) for w in self.asked]
-
-    def tell(self, solutions, costs):
-        """solutions: the last ones asked for; they are known here in the strategy's own coordinates."""
-        self.strategy.tell(self.asked, costs)
-
-    @property
-    def mean(self):
-        return transform(self.matrix, self.strategy.mean)
-
-    @property
-    def result(self):
-        return self.strategy.result
-
-
-def transform(matrix, vector):
-    """Multiply the (I, outputs) part of a flat parameter vector (biases first, if there are any) by matrix (I, I)."""
-    inputs = len(matrix)
-    outputs = len(vector) // inputs  # there are fewer biases than inputs
-    biases = len(vector) - inputs * outputs
-    product = matrix @ np.reshape(vector[biases:], (inputs, outputs))
-    return np.concatenate([vector[:biases], product.ravel()])
-
-
 def whitening_matrix(moment):
     """(S + FLOOR)^(-1/2), symmetric (I, I), for the second moment S of C's inputs.
 
@@ -62,13 +27,16 @@ def whitening_matrix(moment):
     return scale * (vectors / np.sqrt(values + FLOOR)) @ vectors.T
 
 
-def second_moment(envs, agent, params, seeds, max_steps):
-    """The mean of x x^T over what C reads (x, (I,)) while the agent plays with params (P,): (I, I) float64."""
-    reader = _Reader(agent)
-    episodes = run_episodes(envs, reader, [Job(seed, params) for seed in seeds], max_steps)
+def second_moment(world, params, seeds):
+    """The mean of x x^T over what C reads (x, (I,)) while it plays with params (P,): (I, I) float64.
+
+    world: rollout.Environments, with an Agent.
+    """
+    agent = world.agent = _Reader(world.agent)
+    episodes = run_episodes(world, [Job(seed, params) for seed in seeds])
     for _ in tqdm(episodes, "what C reads", len(seeds), leave=False, unit="episode", disable=not mpirun.terminal()):
         pass
-    return reader.total / reader.count
+    return agent.total / agent.count
 
 
 class _Reader:

@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 
 from worldmodels.parallel.mpirun import INTACT, LAUNCHER, report
+from worldmodels.parallel.share import Share, even_share
 from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.scripts import cli
 
@@ -26,8 +27,9 @@ def main(lead, make_player):
     """Run the part of this rank; call it after start(), in every rank.
 
     lead(queue): rank 0's part. An error in it ends all ranks, with one line if it is a UserError or OSError.
-    make_player(): what a worker calls once; returns (play, facts). play(jobs, **settings) yields results as they come;
-        jobs is an iterator that asks rank 0 for the next job. facts: a dict that has to be equal on all workers.
+    make_player(): what a worker calls once; returns (play, facts). play(jobs) yields one result for each job, as they
+        come; jobs is an iterator that asks rank 0 for the next one (a Share). facts: a dict that has to be equal on all
+        workers.
     """
     from mpi4py import MPI
 
@@ -86,13 +88,13 @@ class Queue:
             self.waiting.append(worker)
         return first[1]
 
-    def run(self, jobs, **settings):
-        """Have every job played, with the same settings for all; yield the results."""
+    def run(self, jobs):
+        """Have every job played; yield the results. No worker holds more than an even share of the jobs at once."""
         self.round += 1
-        pending, left = collections.deque(jobs), len(jobs)
+        pending, left, share = collections.deque(jobs), len(jobs), even_share(len(jobs), self.workers)
         while left:
             while self.waiting and pending:
-                self.comm.send((self.round, settings, self._chunk(pending)), self.waiting.pop(0))
+                self.comm.send((self.round, share, self._chunk(pending)), self.waiting.pop(0))
             worker, kind, content = self._receive()
             if kind == "result":
                 left -= 1
@@ -134,9 +136,11 @@ def _serve(comm, make_player):
             play, facts = make_player()
         comm.send(("ready", facts), 0)
         while (message := _receive(comm)[1]) is not None:
-            number, settings, jobs = message
-            for result in play(itertools.chain(jobs, _more(comm, number)), **settings):
+            number, share, jobs = message
+            jobs = Share(itertools.chain(jobs, _more(comm, number)), share)
+            for result in play(jobs):
                 comm.send(("result", result), 0)
+                jobs.finished()
             comm.send(("idle", None), 0)
     except BaseException as error:
         rank = f"rank {comm.rank} on {socket.gethostname()}"

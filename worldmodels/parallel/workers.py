@@ -8,23 +8,27 @@ import signal
 import threading
 import time
 
+from worldmodels.parallel.share import Share, even_share
+from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import UserError, explain
 
 
 def run_in_processes(work, jobs, workers):
     """Yield the results of work(jobs) as they come, computed by `workers` processes; in no fixed order.
 
-    work: a picklable function that takes an iterator of jobs and yields results. Each process gets the jobs that it was
-        quick enough to take.
+    work: a picklable function that takes an iterator of jobs (a Share) and yields one result for each. A process gets
+        the jobs that it was quick enough to take, and holds no more than an even share of them at once.
     A worker's UserError is raised here; a worker that dies otherwise becomes a UserError too. The processes end with
     ours, whatever ends it.
     """
+    limit_threads()  # the processes inherit it
     context = multiprocessing.get_context("spawn")  # a fork of a process that has started TensorFlow hangs
     todo, results = context.Queue(), context.Queue()
     todo.cancel_join_thread()  # on the way out, nobody is left to take the jobs that are still in it
     for job in jobs:
         todo.put(job)
-    processes = [context.Process(target=_worker, args=(work, todo, results), daemon=True) for _ in range(workers)]
+    arguments = work, todo, results, even_share(len(jobs), max(1, workers))
+    processes = [context.Process(target=_worker, args=arguments, daemon=True) for _ in range(workers)]
     # A Ctrl-C goes to the whole group. The children inherit the mask, and never see it: they end when we do.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     for process in processes:
@@ -66,12 +70,14 @@ def _check_alive(running, results):
             )
 
 
-def _worker(work, todo, results):
+def _worker(work, todo, results, limit):
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
     try:
-        for result in work(iter(todo.get, None)):
+        jobs = Share(iter(todo.get, None), limit)
+        for result in work(jobs):
             results.put(("result", result))
+            jobs.finished()
         results.put(("end", os.getpid()))
     except (UserError, OSError) as error:
         results.put(("error", explain(error)))

@@ -8,70 +8,45 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from worldmodels.data import seeds
 from worldmodels.files import provenance
 from worldmodels.files.reading import load_json
 from worldmodels.files.writing import make_folder, save_json
-from worldmodels.parallel.threads import available_cores, limit_threads, quiet_stderr
+from worldmodels.parallel.threads import limit_threads, quiet_stderr
 from worldmodels.parallel.workers import run_in_processes
-from worldmodels.scripts import precision
-from worldmodels.scripts.cli import UserError, positive_int, seed
+from worldmodels.rollout import Job, run_episodes
+from worldmodels.scripts.cli import UserError
 
-EPISODES = 100  # what the paper's scores are taken over
 SAVE_SECONDS = 1  # so much work is lost at most when a run is killed
-RESULTS = Path(__file__).resolve().parents[2] / "results"
 
 
-def add_options(parser):
-    """The options of every task's model.py that concern scores."""
-    add = parser.add_argument
-    add("controller", metavar="FILE", help="parameters of C (<name>.best.json); its V and M are found by it")
-    add("--episodes", type=positive_int, help=f"how many; if not given, {EPISODES} for norender and 1 for render")
-    first = seeds.TEST.start  # of a range that training never uses
-    add("--seed", type=seed, default=first, help="of the first episode; the others follow")
-    add("--workers", type=positive_int, default=available_cores(), help="norender: processes; no score depends on it")
-    add(
-        "--slots",
-        type=positive_int,
-        default=32,
-        help="episodes in lockstep in each process; with fewer, few episodes are played faster",
-    )
-    add("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
-    precision.add_option(parser)
-    add("--z", choices=("sample", "mean"),
-        help="what C reads of V's N(mu, sigma^2): a draw or mu; if not given, what it was evolved on")  # fmt: skip
-    add("--results", metavar="DIR", default=RESULTS, help="norender: folder for the JSON with all scores")
+def evaluate(task, controller, where, *, dream, episodes, seed, workers, slots, results, **how):
+    """Play episodes without showing them; print each score, their mean and standard deviation.
 
-
-def evaluate(task, options, where):
-    """Play options.episodes episodes without showing them; print each score, their mean and standard deviation.
-
-    where: names what the agent sees, in the JSON and its name. Returns the path of the JSON.
+    controller: a file of parameters of C. where: names what the agent sees, in the JSON and its name. dream: whether
+    it plays in its dream. The episodes' seeds are `seed` and those that follow, and `workers` processes play `slots` of
+    them at a time each. results: folder of the JSON with all scores. how: weights, precision, z and temperature, as in
+    load_world. Returns the path of the JSON.
     """
     limit_threads()
-    make_folder(options.results)
-    *_, facts = load(task, options, slots=1)  # finds missing or wrong files before any process starts
-    return _score(task, options, where, play_environments, facts)
+    make_folder(results)
+    with quiet_stderr():  # finds missing or wrong files before any process starts
+        from worldmodels.playing.loading import load_agent
 
-
-def evaluate_dream(task, options):
-    """The same in the dream, at options.temperature."""
-    limit_threads()
-    make_folder(options.results)
-    with quiet_stderr():
-        from worldmodels.dream import load_dreamer
-
-        *_, facts = load_dreamer(task, options)
-    return _score(task, options, f"dream{facts['temperature']:g}", play_dreams, facts)
-
-
-def _score(task, options, where, play, facts):
-    path = Path(options.results) / file_name(task, options, where, facts["parameters_sha256"])
-    decides = {"task": task.name, "world": where, **facts, "slots": options.slots, "versions": provenance.versions()}
+        trained = load_agent(task, controller, how["weights"], how["precision"])
+    facts = trained.facts()
+    if dream:
+        facts["temperature"] = temperature = how["temperature"] or trained.temperature
+        where = f"{where}{temperature:g}"
+    else:
+        facts |= {"precision": how["precision"], "z": how["z"] or trained.z}
+    path = Path(results) / file_name(task, where, seed, episodes, facts, how["z"])
+    decides = {"task": task.name, "world": where, **facts, "slots": slots, "versions": provenance.versions()}
     unfinished = Unfinished(path.with_suffix(".unfinished"), decides)
     known = [steps for _, steps in unfinished.results.values()]
     start = time.monotonic()
-    scores, steps = play_all(task, options, play, unfinished)
+    jobs = [Job(number, trained.params) for number in range(seed, seed + episodes)]
+    play = functools.partial(play_jobs, task, controller, slots, dream, how)
+    scores, steps = play_all(jobs, play, workers, unfinished)
     seconds = time.monotonic() - start
     mean, std = float(scores.mean()), float(scores.std())  # of the population, as in the 2018 code
     print(f"average_reward {mean:.2f} stdev {std:.2f}", flush=True)
@@ -80,12 +55,12 @@ def _score(task, options, where, play, facts):
         "episodes": len(scores),
         "mean": mean,
         "std": std,
-        "workers": options.workers,
+        "workers": workers,
         "episodes_before": len(known),  # that a killed run had scored; the times are of the others
         "wall_seconds": round(seconds, 1),
         "frames_per_second": round((float(steps.sum()) - sum(known)) / seconds, 1),
         **provenance.origin(),
-        "seeds": list(_seeds(options)),
+        "seeds": [job.seed for job in jobs],
         "scores": scores.tolist(),
         "steps": steps.tolist(),
     }
@@ -118,71 +93,40 @@ class Unfinished:
             self.saved = time.monotonic()
 
 
-def play_all(task, options, play, unfinished):
-    """Scores float64 and steps int64 of all episodes, in the order of their seeds, in which they are printed too.
+def play_all(jobs, play, workers, unfinished):
+    """Scores float64 and steps int64 of all jobs, in their order, in which they are printed too.
 
-    play: a worker's part, of the signature of play_environments. unfinished: knows the episodes that need no playing.
+    play: a worker's part, as play_jobs. unfinished: knows the seeds that need no playing.
     """
-    order, results, printed = _seeds(options), unfinished.results, 0
-    missing = [seed for seed in order if seed not in results]
-    workers = min(options.workers, len(missing))
-    played = run_in_processes(functools.partial(play, task, options, workers), missing, workers)
-    with tqdm(total=len(order), initial=len(order) - len(missing), unit="episode") as progress:
+    results, printed = unfinished.results, 0
+    missing = [job for job in jobs if job.seed not in results]
+    played = run_in_processes(play, missing, min(workers, len(missing)))
+    with tqdm(total=len(jobs), initial=len(jobs) - len(missing), unit="episode") as progress:
         while True:
-            while printed < len(order) and order[printed] in results:
-                score, steps = results[order[printed]]
-                tqdm.write(f"episode {printed + 1}, seed {order[printed]}: {score:.1f} after {steps} frames")
+            while printed < len(jobs) and jobs[printed].seed in results:
+                score, steps = results[jobs[printed].seed]
+                tqdm.write(f"episode {printed + 1}, seed {jobs[printed].seed}: {score:.1f} after {steps} frames")
                 printed += 1
             if (result := next(played, None)) is None:
                 break
             unfinished.add(*result)
             progress.update()
-    scores, steps = zip(*(results[seed] for seed in order), strict=True)
+    scores, steps = zip(*(results[job.seed] for job in jobs), strict=True)
     return np.array(scores, np.float64), np.array(steps, np.int64)
 
 
-def play_environments(task, options, workers, queue):
-    """A worker's part: play the seeds of the queue, yield (seed, score, steps).
+def play_jobs(task, controller, slots, dream, how, jobs):
+    """A worker's part: play the jobs of the queue, yield (seed, score, steps)."""
+    limit_threads()
+    with quiet_stderr():
+        from worldmodels.playing.worlds import load_world
 
-    The agent's batches always have options.slots rows, however few environments there are: so nothing depends on the
-    number of workers, and with many workers none takes more episodes than its share.
-    """
-    from worldmodels.rollout import Job, run_episodes
-
-    agent, params, _ = load(task, options, options.slots)
-    share = -(-options.episodes // workers)
-    envs = [task.make_env() for _ in range(min(options.slots, share))]
-    jobs = (Job(seed, params) for seed in queue)
-    for episode in run_episodes(envs, agent, jobs, task.max_steps):
+        world, _ = load_world(task, controller, slots, dream=dream, **how)
+    for episode in run_episodes(world, jobs):
         yield episode.job.seed, float(episode.score), episode.steps
 
 
-def play_dreams(task, options, workers, queue):
-    """A worker's part in the dream: as play_environments."""
-    with quiet_stderr():
-        from worldmodels.dream import load_dreamer, run_dreams
-
-        world, graph, params, _ = load_dreamer(task, options)
-    from worldmodels.rollout import Job
-
-    jobs = (Job(seed, params) for seed in queue)
-    for job, steps in run_dreams(world, graph, jobs, options.slots, task.max_steps):
-        yield job.seed, float(steps), steps
-
-
-def load(task, options, slots):
-    """The Agent, its parameters and the facts about both, as the options say (worldmodels.task.load_agent)."""
-    with quiet_stderr():
-        from worldmodels.task import load_agent
-
-        return load_agent(task, options.controller, slots, options.weights, options.precision, options.z)
-
-
-def _seeds(options):
-    return range(options.seed, options.seed + options.episodes)
-
-
-def file_name(task, options, where, sha256):
-    """task.where.seed<first>.<episodes>.<hash of C's parameters>[.precision].json"""
-    rough = [] if options.precision == "float32" else [options.precision]
-    return ".".join([task.name, where, f"seed{options.seed}", str(options.episodes), sha256[:8], *rough, "json"])
+def file_name(task, where, seed, episodes, facts, z):
+    """task.where.seed<first>.<episodes>.<hash of C's parameters>[.precision][.z].json: what is unusual is named."""
+    rough = [name for name in (facts.get("precision"), z) if name not in (None, "float32")]
+    return ".".join([task.name, where, f"seed{seed}", str(episodes), facts["parameters_sha256"][:8], *rough, "json"])

@@ -5,52 +5,31 @@ import contextlib
 from tqdm import tqdm
 
 from worldmodels.parallel.threads import limit_threads, quiet_stderr
-from worldmodels.playing import evaluation
+from worldmodels.playing.person import read_keys
 from worldmodels.playing.video import check_video, side_by_side, write_video
-from worldmodels.playing.window import Window, need_display, read_keys
-from worldmodels.scripts.cli import positive_int
+from worldmodels.playing.window import Window, need_display
+from worldmodels.rollout import Job, run_episodes
 
 
 class Closed(Exception):
     """The person closed the window."""
 
 
-def add_options(parser):
-    """Where to show, and how much of it."""
-    add = parser.add_argument
-    add("--video", metavar="FILE", help="write an .mp4 or .gif in place of a window; needs no display")
-    add("--frames", type=positive_int, metavar="N", help="stop every episode after so many frames (a short video)")
-
-
-def parse_options(parser):
-    """The options of every task's model.py, beside those that `parser` has: parsed, and checked against one another."""
-    parser.add_argument("mode", choices=("norender", "render"), help="norender: scores only; render: watch")
-    evaluation.add_options(parser)
-    add_options(parser)
-    options = parser.parse_args()
-    if options.mode == "norender" and (options.video or options.frames):
-        parser.error("--video and --frames go with render")
-    options.episodes = options.episodes or (evaluation.EPISODES if options.mode == "norender" else 1)
-    if options.mode == "render":
-        check_screen(options)
-    return options
-
-
-def check_screen(options):
+def check_screen(video):
     """UserError, before anything is loaded, if the video cannot be written, or without one if there is no display."""
-    if options.video:
-        check_video(options.video)
+    if video:
+        check_video(video)
     else:
         need_display("add --video FILE.mp4 to write a video instead")
 
 
 @contextlib.contextmanager
-def open_screen(options, title, fps):
-    """Yield show(picture), of a window or of the video file. Esc, or closing the window, just ends the block."""
-    if options.video:
-        with write_video(options.video, fps) as write:
+def open_screen(video, title, fps):
+    """Yield show(picture): into the video file, or else into a window. Its closing ends the block, and no more."""
+    if video:
+        with write_video(video, fps) as write:
             yield write
-        print(f"wrote {options.video}")
+        print(f"wrote {video}")
         return
     window = Window(title, fps)
 
@@ -67,65 +46,48 @@ def open_screen(options, title, fps):
         window.close()
 
 
-class Spectator:
-    """An agent for a rollout loop of one slot: shows the game, what V sees and what V makes of it, then acts."""
+def watch(task, controller, *, dream, episodes, seed, slots, video, frames, **how):
+    """Play `episodes` episodes from `seed` on, one after the other, and show them; print each score.
 
-    def __init__(self, agent, env, show):
-        self.agent, self.env, self.show = agent, env, show
-
-    def start(self, slot, job):
-        self.agent.start(slot, job)
-
-    def act(self, slots, observations):
-        from worldmodels.dream import decode
-
-        actions = self.agent.act(slots, observations)
-        panels = [("game", self.env.render()), ("what V sees", observations[0])]
-        panels.append(("what V makes of it", decode(self.agent.graph.vae, self.agent.z[:1])[0]))
-        self.show(side_by_side(panels))
-        return actions
-
-
-def watch_agent(task, options):
-    """Play options.episodes episodes from options.seed on, and show them; print each score.
-
-    The batch has options.slots rows although only one plays: so each episode is the very one that `evaluate` scores.
+    controller: a file of parameters of C. The batch has `slots` rows although only one plays: so each episode is the
+    very one that `evaluate` scores. video: a file, or None for a window. frames: of an episode at most, or None for
+    all. how: as in load_world.
     """
-    from worldmodels.rollout import Job, run_episodes
-
     limit_threads()
-    agent, params, _ = evaluation.load(task, options, options.slots)
-    env = task.make_env(render_mode="rgb_array")
-    max_steps = min(options.frames or task.max_steps, task.max_steps)
-    jobs = [Job(seed, params) for seed in range(options.seed, options.seed + options.episodes)]
-    fps, frames = env.metadata["render_fps"], len(jobs) * max_steps
-    with open_screen(options, task.name, fps) as show, tqdm(total=frames, unit="frame") as progress:
+    envs = None if dream else [task.make_env(render_mode="rgb_array")]
+    with quiet_stderr():
+        from worldmodels.playing.worlds import load_world
 
-        def show_and_count(picture):
-            show(picture)
+        world, trained = load_world(task, controller, slots, dream=dream, envs=envs, **how)
+    world.max_steps = min(frames or task.max_steps, task.max_steps)
+    title, total = f"{task.name}: the dream" if dream else task.name, episodes * world.max_steps
+    with open_screen(video, title, task.fps) as show, tqdm(total=total, unit="frame") as progress:
+        panels = dream_panels(trained) if dream else environment_panels(world, trained)
+
+        def show_and_count(slot, observation, action):
+            show(side_by_side(panels(observation)))
             progress.update()
 
-        for episode in run_episodes([env], Spectator(agent, env, show_and_count), jobs, max_steps):
-            tqdm.write(f"seed {episode.job.seed}: {episode.score:.1f} after {episode.steps} frames")
+        world.watch = show_and_count
+        for number in range(seed, seed + episodes):
+            for episode in run_episodes(world, [Job(number, trained.params)]):
+                words = f"dreamt {episode.steps}" if dream else f"{episode.score:.1f} after {episode.steps}"
+                tqdm.write(f"seed {number}: {words} frames")
 
 
-def watch_dream(task, options, fps):
-    """The agent plays options.episodes dreams from options.seed on, and what V makes of them is shown.
+def environment_panels(world, trained):
+    """The game, what V sees and what V makes of it."""
+    from worldmodels.dream import decode
 
-    At options.temperature (see load_dreamer). As in watch_agent, the batch has options.slots rows.
-    """
-    limit_threads()
-    with quiet_stderr():
-        from worldmodels.dream import decode, dream, load_dreamer
+    def panels(observation):
+        seen = decode(trained.vae, world.agent.z[:1])[0]
+        return [("game", world.envs[0].render()), ("what V sees", observation), ("what V makes of it", seen)]
 
-        world, graph, params, facts = load_dreamer(task, options)
-    max_steps = min(options.frames or task.max_steps, task.max_steps)
-    caption = f"a dream at temperature {facts['temperature']:g}"
-    frames = options.episodes * max_steps
-    with open_screen(options, f"{task.name}: the dream", fps) as show, tqdm(total=frames, unit="frame") as progress:
-        for seed in range(options.seed, options.seed + options.episodes):
-            before = progress.n
-            for z, _, _ in dream(world, graph, params, [seed], max_steps, options.slots):
-                show(side_by_side([(caption, decode(world.vae, z)[0])]))
-                progress.update()
-            tqdm.write(f"seed {seed}: dreamt {progress.n - before} frames")
+    return panels
+
+
+def dream_panels(trained):
+    """What V makes of the dream."""
+    from worldmodels.dream import decode
+
+    return lambda z: [(f"a dream at temperature {trained.temperature:g}", decode(trained.vae, z[None])[0])]

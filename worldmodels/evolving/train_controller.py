@@ -1,0 +1,111 @@
+"""Evolving a task's C: V, M and the strategy put together for worldmodels.evolution.evolve."""
+
+import functools
+
+import numpy as np
+
+from worldmodels.controller import load_parameters
+from worldmodels.evolution import Plan, evolve, player, say
+from worldmodels.evolving.options import ESSENTIAL, log_name
+from worldmodels.evolving.strategy import CMAES
+from worldmodels.evolving.whitening import second_moment, whitening_matrix
+from worldmodels.parallel.threads import quiet_stderr
+from worldmodels.playing.loading import check_world_model, load_run, load_world_model
+from worldmodels.scripts.cli import UserError
+
+
+def train_controller(task, *, log, weights, workers, slots, precision="float32", temperature=None, whiten=0, **options):
+    """The main part of a task's train.py: evolve its C for the V and M in the folder `weights`.
+
+    temperature: of the dreams that C learns in; if None, it learns in the environment. whiten: episodes played with
+    the first parameters, by which the coordinates of the search are chosen. The others are those of add_options().
+    """
+    check_options(task, whiten, **options)
+    check_world_model(weights)
+    controller = task.make_controller(options["controller"])
+    start = np.zeros(controller.num_params)
+    if options["init"]:
+        start, _ = load_parameters(options["init"], controller.num_params)
+    make_world = functools.partial(
+        training_world, task, weights, options["controller"], options["z"], slots, precision, temperature
+    )
+    strategy = CMAES(
+        start,
+        options["sigma_init"],
+        options["popsize"],
+        options["seed"],
+        options["optimizer"],
+        options["seeds"] == "mirrored",
+        options["mean_rate"],
+        options["constant_sigma"],
+        functools.partial(whitening, make_world, whiten) if whiten else None,
+    )
+    given = {"weights": weights, "log": log, "slots": slots, "precision": precision, "temperature": temperature}
+    about = {"controller": options["controller"], "z": options["z"]}
+    if temperature is not None:
+        about["temperature"] = temperature
+    evolve(
+        log_name(task, *(options[name] for name in ("controller", "optimizer", "num_episode", "popsize"))),
+        strategy,
+        plan_of(**options),
+        functools.partial(make_player, make_world),
+        log=log,
+        workers=workers,
+        about=about,
+        options=options | given | {"whiten": whiten},
+        essential=(*ESSENTIAL, "temperature", "whiten"),
+        check=functools.partial(check_start, options["init"]) if options["init"] else None,
+    )
+
+
+def plan_of(*, seeds, generations, num_episode, seed, patience, eval_steps, eval_episodes, average, **_):
+    """The Plan of the options of train.py."""
+    return Plan(generations, num_episode, seeds, seed, patience, eval_steps, eval_episodes, average)
+
+
+def check_options(task, whiten, *, seeds, popsize, init, controller, **_):
+    """UserError for options that do not go together."""
+    if seeds == "mirrored" and popsize % 2:
+        raise UserError(f"--seeds mirrored takes an even --popsize, not {popsize}")
+    if whiten and not init:
+        raise UserError("--whiten needs an agent that drives: name one with --init")
+    if whiten > 1000:
+        raise UserError("--whiten: the workers wait while rank 0 plays these episodes, so no more than 1000")
+    if whiten and controller == "z_hidden":
+        raise UserError("--whiten is for controllers of one layer")
+
+
+def training_world(task, weights, controller, z, slots, precision, temperature):
+    """Where C learns, and the fingerprints of the V and M in it."""
+    from worldmodels.files.weights import fingerprint
+    from worldmodels.playing.worlds import dreams, environments
+
+    vae, rnn = load_world_model(task, weights, precision)
+    controller = task.make_controller(controller)
+    if temperature is None:
+        world = environments(task, vae, rnn, controller, slots, z)
+    else:
+        world = dreams(task, weights, rnn, controller, slots, temperature)
+    return world, {"vae": fingerprint(vae), "rnn": fingerprint(rnn)}
+
+
+def make_player(make_world):
+    """What a worker plays with: see evolve()."""
+    world, facts = make_world()
+    return player(world), facts
+
+
+def whitening(make_world, episodes, start):
+    """The matrix of the coordinates for CMA-ES."""
+    say(f"playing {episodes} episodes to see what C reads")
+    with quiet_stderr():
+        world, _ = make_world()
+    return whitening_matrix(second_moment(world, np.float32(start), range(episodes)))
+
+
+def check_start(path, facts):
+    """UserError if the controller to start from was trained with another V or M than the workers have loaded."""
+    run = load_run(path)
+    if other := [part for part in ("vae", "rnn") if part in run and part in facts and run[part] != facts[part]]:
+        names = " and ".join({"vae": "V", "rnn": "M"}[part] for part in other)
+        raise UserError(f"{path} was trained with another {names} than --weights holds: name the folder of its own")

@@ -1,0 +1,123 @@
+"""The trained parts of an agent, found on disk and checked to belong together."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from worldmodels.controller import KINDS, load_parameters
+from worldmodels.files.reading import load_json
+from worldmodels.files.writing import make_folder, save_json
+from worldmodels.scripts.cli import UserError
+
+READS = ("sample", "mean")  # what an agent may read of V's N(mu, sigma^2); see worldmodels.agent
+
+
+class Trained(NamedTuple):
+    """V, M and C that were trained together."""
+
+    vae: Any
+    rnn: Any
+    controller: Any
+    params: np.ndarray  # of C, (P,) float32
+    folder: Path  # of V and M
+    z: str  # one of READS: what C was evolved on
+    temperature: float  # of the dreams that C was evolved in, or of the task's
+
+    def facts(self):
+        """Which C, V and M these are, for a result's JSON."""
+        from worldmodels.files.weights import fingerprint
+
+        return {
+            "controller": self.controller.kind,
+            "parameters_sha256": hashlib.sha256(np.ascontiguousarray(self.params, "<f4").tobytes()).hexdigest(),
+            "vae_sha256": fingerprint(self.vae),
+            "rnn_sha256": fingerprint(self.rnn),
+        }
+
+
+def load_agent(task, path, weights=None, precision="float32"):
+    """The Trained agent of a controller's file, a `.best.json` or the mean of a run.
+
+    weights: the folder of V and M; if None, they are found by the fingerprints in the .run.json beside the controller.
+    precision: V's arithmetic. Whatever does not match is a UserError: a controller scores nothing with the eyes of
+    another.
+    """
+    run, run_path = load_run(path), _run_path(path)
+    if (kind := run.get("controller", task.controller)) not in KINDS:
+        raise UserError(f"{run_path} names no known kind of controller: restore it")
+    if (z := run.get("z", "sample")) not in READS:  # a run.json without it is of before there was a choice
+        raise UserError(f"{run_path} does not say whether C reads a sample of z or its mean: restore it")
+    if not isinstance(temperature := run.get("temperature", task.temperature), int | float) or not temperature > 0:
+        raise UserError(f"{run_path} names no temperature: restore it")
+    if not run and not weights:
+        raise UserError(
+            "no .run.json beside the controller says which V and M it goes with: name their folder with --weights"
+        )
+    controller = task.make_controller(kind)
+    params, _ = load_parameters(path, controller.num_params)
+    folder, vae, rnn = _find_world_model(task, run, weights, precision)
+    return Trained(vae, rnn, controller, params.astype(np.float32), folder, z, temperature)
+
+
+def _run_path(path):
+    path = Path(path)
+    return path.with_name(path.name.removesuffix(".json").removesuffix(".best") + ".run.json")
+
+
+def load_run(path):
+    """The .run.json beside a controller's file: with which V and M it was trained, and how; {} if there is none."""
+    run_path = _run_path(path)
+    return load_json(run_path, "the note on the run", dict) if run_path.exists() else {}
+
+
+def _find_world_model(task, run, weights, precision):
+    from worldmodels.files.weights import fingerprint
+
+    reasons = []
+    for folder in task.weights_folders(weights):
+        try:
+            vae, rnn = load_world_model(task, folder, precision)
+        except UserError as error:  # a half-trained pair in weights/ does not take the shipped one away
+            reasons.append(str(error))
+            continue
+        if not run or (run.get("vae"), run.get("rnn")) == (fingerprint(vae), fingerprint(rnn)):
+            return folder, vae, rnn
+        reasons.append(f"V and M in {folder} are not those that this controller was trained with")
+    raise UserError("; ".join(reasons))
+
+
+def load_world_model(task, folder, precision="float32"):
+    """V and M from a folder, as a pair: UserError if one is missing, does not fit, or M was trained with another V."""
+    from worldmodels.files.weights import fingerprint, load_weights
+
+    folder = Path(folder)
+    vae, rnn = task.make_vae(precision), task.make_rnn()
+    load_weights(vae, folder / "vae.weights.h5", "V")
+    load_weights(rnn, folder / "rnn.weights.h5", "M")
+    note = load_json(folder / "rnn.json", "the note of rnn_train.py on which V goes with M", dict)
+    if note.get("rnn") != fingerprint(rnn):
+        raise UserError(f"rnn.json in {folder} is not of the M beside it: restore them, or run rnn_train.py again")
+    if note.get("vae") != fingerprint(vae):
+        raise UserError(
+            f"M in {folder} was trained with another V than the one beside it: run series.py and rnn_train.py --restart"
+        )
+    return vae, rnn
+
+
+def save_world_model(folder, vae, rnn):
+    """Write V and M as a pair that load_world_model takes: so weights from elsewhere (published.py) can be played."""
+    from worldmodels.files.weights import fingerprint, save_weights
+
+    folder = make_folder(folder)
+    save_weights(vae, folder / "vae.weights.h5")
+    save_weights(rnn, folder / "rnn.weights.h5")
+    save_json(folder / "rnn.json", {"rnn": fingerprint(rnn), "vae": fingerprint(vae)})
+
+
+def check_world_model(folder):
+    """UserError if there is no V or no M in a folder. Needs no Keras, so nothing has to be loaded to find out."""
+    for name, script in (("vae.weights.h5", "vae_train.py"), ("rnn.weights.h5", "rnn_train.py")):
+        if not (path := Path(folder) / name).exists():
+            raise UserError(f"there is no {path}: run {script} first, or name a folder that has it with --weights")

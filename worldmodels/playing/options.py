@@ -1,0 +1,59 @@
+"""The options of every task's model.py, in which the trained agent plays."""
+
+from pathlib import Path
+
+from worldmodels.data import seeds
+from worldmodels.parallel.threads import available_cores
+from worldmodels.playing.evaluation import evaluate
+from worldmodels.playing.watch import check_screen, watch
+from worldmodels.scripts import precision
+from worldmodels.scripts.cli import positive_int, seed
+
+EPISODES = 100  # what the paper's scores are taken over
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+
+
+def add_options(parser):
+    add = parser.add_argument
+    add("mode", choices=("norender", "render"), help="norender: scores only; render: watch")
+    add("controller", metavar="FILE", help="parameters of C (<name>.best.json); its V and M are found by it")
+    add("--episodes", type=positive_int, help=f"how many; if not given, {EPISODES} for norender and 1 for render")
+    add("--seed", type=seed, default=seeds.TEST.start,  # of a range that training never uses
+        help="of the first episode; the others follow")  # fmt: skip
+    add("--workers", type=positive_int, default=available_cores(), help="norender: processes; no score depends on it")
+    add("--slots", type=positive_int, default=32,
+        help="episodes in lockstep in each process; with fewer, few episodes are played faster")  # fmt: skip
+    add("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
+    precision.add_option(parser)
+    add("--z", choices=("sample", "mean"),
+        help="what C reads of V's N(mu, sigma^2): a draw or mu; if not given, what it was evolved on")  # fmt: skip
+    add("--results", metavar="DIR", default=RESULTS, help="norender: folder for the JSON with all scores")
+    add_screen_options(parser)
+
+
+def add_screen_options(parser):
+    """Where to show an episode, and how much of it."""
+    add = parser.add_argument
+    add("--video", metavar="FILE", help="write an .mp4 or .gif in place of a window; needs no display")
+    add("--frames", type=positive_int, metavar="N", help="stop every episode after so many frames (a short video)")
+
+
+def parse_options(parser):
+    """The options of the command line as a dict, checked against one another; missing files of videos too."""
+    options = vars(parser.parse_args())
+    rendered = options["mode"] == "render"
+    if not rendered and (options["video"] or options["frames"]):
+        parser.error("--video and --frames go with render")
+    options["episodes"] = options["episodes"] or (1 if rendered else EPISODES)
+    if rendered:
+        check_screen(options["video"])
+    return options
+
+
+def play_agent(task, where, *, mode, dream=False, temperature=None, video, frames, workers, results, controller, **how):
+    """What model.py does: score the agent, or show it. where: names the world in a result's file."""
+    how |= {"dream": dream, "temperature": temperature}
+    if mode == "render":
+        watch(task, controller, video=video, frames=frames, **how)
+    else:
+        evaluate(task, controller, where, workers=workers, results=results, **how)

@@ -1,0 +1,33 @@
+"""The two worlds in which an agent of V, M and C can live (rollout.World): its environment, and its dream."""
+
+from worldmodels.agent import Agent
+from worldmodels.data.starts import load_starts
+from worldmodels.dream import Dreams
+from worldmodels.playing.loading import load_agent
+from worldmodels.rollout import Environments
+
+
+def environments(task, vae, rnn, controller, slots, z, envs=None, record=False):
+    """The task's environments, `slots` of them unless `envs` are given, and the agent in them. z: see Agent."""
+    agent = Agent(vae, rnn, controller, task.to_action, slots, task.max_steps, z)
+    envs = envs or [task.make_env() for _ in range(slots)]
+    return Environments(envs, agent, task.max_steps, record)
+
+
+def dreams(task, folder, rnn, controller, slots, temperature):
+    """M's dreams. folder: of initial_z.json."""
+    starts = load_starts(folder, task.z_size)
+    return Dreams(rnn, starts, temperature, controller, task.to_action, slots, task.max_steps)
+
+
+def load_world(task, path, slots, *, dream, weights=None, precision="float32", z=None, temperature=None, envs=None):
+    """The trained agent of a controller's file, in its dream or in its environment. Returns (world, Trained).
+
+    weights, precision: as in load_agent. z, temperature: if None, what C was evolved on. envs: as in environments().
+    """
+    trained = load_agent(task, path, weights, precision)
+    trained = trained._replace(z=z or trained.z, temperature=temperature or trained.temperature)
+    vae, rnn, controller = trained[:3]
+    if dream:
+        return dreams(task, trained.folder, rnn, controller, slots, trained.temperature), trained
+    return environments(task, vae, rnn, controller, slots, trained.z, envs), trained
