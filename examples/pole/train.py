@@ -1,0 +1,17 @@
+"""5. Evolve C: python train.py  ->  log/pole.cma.16.64.best.json"""
+
+from task import POLE
+
+from worldmodels.evolving.options import add_options
+from worldmodels.evolving.train_controller import train_controller
+from worldmodels.scripts.cli import Parser, run
+
+
+def main():
+    parser = Parser(description=__doc__)
+    add_options(parser, POLE)
+    train_controller(POLE, **vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    run(main)
