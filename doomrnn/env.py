@@ -3,13 +3,16 @@
 python env.py        play with the arrow keys
 """
 
+import math
+
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 from PIL import Image
 
 from doomrnn.game import LEFT, RIGHT, STAY, TIMEOUT, Died, Game
-from worldmodels.playing.window import Window, left_or_right, play_script
+from worldmodels.playing.person import left_or_right, play_script
+from worldmodels.playing.window import Window
 from worldmodels.scripts.cli import Parser, UserError, run
 
 MAX_STEPS = TIMEOUT  # one tic a step
@@ -54,6 +57,8 @@ class DoomTakeCover(gymnasium.Env):
     def step(self, action):
         """action: (1,) in [-1, 1] -> Gymnasium's five."""
         a = float(action[0])
+        if not math.isfinite(a):
+            raise ValueError(f"an action has to be one finite number, not {action}")
         self._actions.append(LEFT if a < -1 / 3 else RIGHT if a > 1 / 3 else STAY)
         tic = self._catch_up()
         return self._observe(), tic.reward, tic.dead, tic.ended and not tic.dead, {}
