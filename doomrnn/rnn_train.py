@@ -7,8 +7,8 @@ from worldmodels.training.train_rnn import add_options, train_rnn
 
 def main():
     parser = Parser(description=__doc__)
-    add_options(parser, steps=24400, sequence=500, decay=0.99999)
-    train_rnn(parser.parse_args(), DOOM)
+    add_options(parser, steps=24400, sequence=500, schedule="decay")
+    train_rnn(DOOM, **vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from worldmodels.scripts.cli import Parser, run
 
 def main():
     parser = Parser(description=__doc__.splitlines()[0])
-    add_options(parser, z_size=DOOM.z_size)
-    make_series(parser.parse_args())
+    add_options(parser)
+    make_series(DOOM, **vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from worldmodels.training.train_vae import add_options, train_vae
 
 def main():
     parser = Parser(description=__doc__)
-    add_options(parser, z_size=DOOM.z_size)
-    train_vae(parser.parse_args())
+    add_options(parser)
+    train_vae(DOOM, **vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

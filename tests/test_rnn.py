@@ -1,27 +1,18 @@
-"""M: step, sequence, head, losses and sampling against plain Python and numpy; its gradient; its training script."""
+"""M: step, sequence, head, losses and sampling against plain Python and numpy; its gradient."""
 
 import os
 
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
-import json
 import math
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from worldmodels.data.series import Series
-from worldmodels.files.weights import fingerprint, load_weights, save_weights
+from worldmodels.files.weights import load_weights, save_weights
 from worldmodels.lstm import lstm_sequence
 from worldmodels.rnn import MDNRNN, Mixture, end_loss, mdn_nll, sample_z
-from worldmodels.training.train_rnn import Sequences, initial_z
-from worldmodels.vae import VAE
-
-CARRACING = Path(__file__).resolve().parent.parent / "carracing"
 
 
 def random_rnn(**sizes):
@@ -239,7 +230,9 @@ def test_a_carried_state_makes_two_batches_one_sequence():
     whole, _ = rnn.sequence(x)
     rnn.carry_state(batch_size=4)
     rnn({"x": x[:, :5]}, training=True)
-    rnn({"x": inputs(rnn, 4, 5, seed=9)}, training=False)
+    other = inputs(rnn, 4, 5, seed=9)
+    measured, _ = rnn({"x": other}, training=False)
+    np.testing.assert_allclose(measured.mean, rnn.head(rnn.sequence(other)[0])[0].mean, atol=1e-6)
     mixture, _ = rnn({"x": x[:, 5:]}, training=True)
     np.testing.assert_allclose(mixture.mean, rnn.head(whole)[0].mean[:, 5:], atol=1e-6)
 
@@ -266,139 +259,3 @@ def test_training_learns_a_sequence_that_can_be_predicted():
         loss = rnn.train_on_batch(batch, return_dict=True)["loss"]
     floor = 0.5 * math.log(2 * math.pi * math.e * 0.1**2)  # -0.88
     assert floor < loss < floor + 0.45  # a constant guess: 1.1
-
-
-# The script
-
-
-@pytest.fixture
-def series_file(tmp_path):
-    """Ten episodes of 60 frames, in which z is constant and known to 0.01."""
-    rng = np.random.default_rng(0)
-    mu = np.repeat(rng.normal(size=(10, 1, 32)), 60, axis=1).astype(np.float16)
-    logvar = np.full_like(mu, 2 * math.log(0.01))
-    action = rng.uniform(-1, 1, (10, 60, 3)).astype(np.float16)
-    path = tmp_path / "series.npz"
-    np.savez(path, mu=mu, logvar=logvar, action=action, vae=np.array("f" * 64), data=np.array(1))
-    return path
-
-
-def train(series_file, *options, steps=3):
-    command = [sys.executable, "rnn_train.py", "--data", series_file, "--out", series_file.parent / "w/rnn.weights.h5"]
-    command += ["--steps", steps, "--sequence", 20, "--batch_size", 4, "--log", series_file.parent / "tb", *options]
-    done = subprocess.run([str(part) for part in command], cwd=CARRACING, capture_output=True, text=True, timeout=120)
-    return done.returncode, done.stdout, done.stderr
-
-
-def test_batches_hold_the_same_sampled_sequence_shifted_by_one(series_file):
-    series = Series(series_file)
-    batch = next(Sequences(series, range(10), 8, 20, seed=0))
-    assert batch["x"].shape == (8, 20, 35)
-    assert batch["z_next"].shape == (8, 20, 32)
-    z = batch["x"][..., :32]
-    np.testing.assert_array_equal(z[:, 1:], batch["z_next"][:, :-1])
-    for row, actions in zip(z, batch["x"][..., 32:], strict=True):
-        episode = int(np.argmin([np.abs(row.mean(0) - series[i][0][0]).max() for i in range(10)]))
-        mu, _, action = series[episode]
-        assert np.std(row - mu[0].astype(np.float32)) == pytest.approx(0.01, rel=0.15)
-        assert any(np.array_equal(action[t : t + 20].astype(np.float32), actions) for t in range(40))
-
-
-def test_batches_depend_on_seed_and_number_alone(series_file):
-    series = Series(series_file)
-    batches, again = (Sequences(series, range(10), 4, 20, seed=3) for _ in range(2))
-    next(batches)
-    assert again.restore(json.loads(json.dumps(batches.state)))
-    np.testing.assert_array_equal(next(batches)["x"], next(again)["x"])
-    assert not np.array_equal(next(batches)["x"], next(Sequences(series, range(10), 4, 20, seed=4))["x"])
-
-
-def test_initial_z_is_the_first_frame_of_every_episode_times_10000(series_file):
-    mus, logvars = initial_z(Series(series_file))
-    series = np.load(series_file)
-    np.testing.assert_allclose(np.array(mus) / 10000, series["mu"][:, 0].astype(np.float64), atol=5.1e-5)
-    np.testing.assert_allclose(np.array(logvars) / 10000, series["logvar"][:, 0].astype(np.float64), atol=5.1e-5)
-    assert isinstance(mus[0][0], int)
-
-
-def test_the_script_writes_weights_and_what_goes_with_them_and_goes_on(series_file):
-    code, out, err = train(series_file)
-    assert code == 0, err
-    assert "nats a dimension on 1 held-out episodes" in out
-    folder = series_file.parent / "w"
-    about = json.loads((folder / "rnn.json").read_text())
-    assert about["vae"] == "f" * 64
-    assert len(json.loads((folder / "initial_z.json").read_text())[0]) == 10
-    load_weights(MDNRNN(), folder / "rnn.weights.h5", "M")
-    code, out, err = train(series_file, steps=5)
-    assert code == 0, err
-    assert "going on at step 3" in out
-    code, out, err = train(series_file, steps=4)
-    assert code == 0 and "finished: 5 steps" in out and json.loads((folder / "rnn.json").read_text())["steps"] == 5
-    assert err == ""  # TensorFlow's greeting is kept back
-    assert json.loads((folder / "rnn.json").read_text())["rnn"] != about["rnn"]
-
-
-def test_weights_of_another_name_leave_the_notes_of_the_first_alone(series_file):
-    assert train(series_file)[0] == 0
-    folder = series_file.parent / "w"
-    before = {name: (folder / name).read_bytes() for name in ("rnn.json", "initial_z.json")}
-    assert train(series_file, "--out", folder / "other.weights.h5", steps=4)[0] == 0
-    assert all((folder / name).read_bytes() == content for name, content in before.items())
-    assert json.loads((folder / "other.rnn.json").read_text())["steps"] == 4
-    assert (folder / "other.initial_z.json").read_bytes() == before["initial_z.json"]
-
-
-def test_a_series_of_another_v_than_the_one_beside_m_is_refused_before_any_step(series_file):
-    vae = VAE(32)
-    (series_file.parent / "w").mkdir()
-    save_weights(vae, series_file.parent / "w/vae.weights.h5")
-    code, _, err = train(series_file)
-    assert code == 2 and "was made by another V" in err.splitlines()[-1] and "run series.py again" in err
-    np.savez(series_file, **dict(np.load(series_file)) | {"vae": np.array(fingerprint(vae))})
-    assert train(series_file)[0] == 0
-
-
-def test_series_of_another_v_do_not_go_on_with_the_old_m(series_file):
-    assert train(series_file)[0] == 0
-    arrays = dict(np.load(series_file)) | {"vae": np.array("e" * 64)}
-    np.savez(series_file, **arrays)
-    code, _, err = train(series_file, steps=5)
-    assert code == 2
-    assert "V has changed" in err.splitlines()[-1] and "--restart" in err.splitlines()[-1]
-
-
-def test_a_nan_stops_training_and_keeps_the_last_good_weights(series_file):
-    code, _, err = train(series_file, "--learning_rate", "1e30", steps=50)
-    assert code == 2
-    assert "NaN" in err.splitlines()[-1]
-    assert "Traceback" not in err
-    path = series_file.parent / "w/checkpoints/rnn/last_good.weights.h5"
-    rnn = MDNRNN()
-    load_weights(rnn, path, "M")
-    assert all(np.isfinite(variable.numpy()).all() for variable in rnn.trainable_variables)
-
-
-@pytest.mark.parametrize(
-    ("change", "options", "words"),
-    [
-        (
-            {"mu": np.zeros((10, 60, 64), np.float16), "logvar": np.zeros((10, 60, 64), np.float16)},
-            (),
-            "64 numbers in z",
-        ),
-        ({}, ("--sequence", "60"), "choose a smaller --sequence"),
-        ({}, ("--decay", "-1"), "is not a number above 0"),
-        ({}, ("--data", "nowhere.npz"), "run series.py first"),
-        ({"vae": None}, (), "does not say which V"),
-        ({"mu": np.full((10, 60, 32), np.nan, np.float16)}, (), "not finite"),
-        ({}, ("--out", "."), "is a folder"),
-    ],
-)
-def test_what_cannot_be_trained_on_is_one_line_and_exit_code_2(series_file, change, options, words):
-    arrays = {name: array for name, array in (dict(np.load(series_file)) | change).items() if array is not None}
-    np.savez(series_file, **arrays)
-    code, _, err = train(series_file, *options)
-    assert code == 2
-    assert words in err.splitlines()[-1]
-    assert "Traceback" not in err

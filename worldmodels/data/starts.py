@@ -13,7 +13,7 @@ LIMIT = 100  # no V that has learned anything gives a mu or logvar beyond it, an
 
 
 def find_starts(series):
-    """[mus, logvars] of the first frame of up to 1,000 episodes, as initial_z.json holds them: times 10,000, rounded."""
+    """[mus, logvars] of the first frames of up to 1,000 episodes, as the file holds them: times 10,000, rounded."""
     first = [array[series.starts[:EPISODES]].astype(np.float64) for array in (series.mu, series.logvar)]
     if not (np.abs(first) <= LIMIT).all():
         raise UserError(f"the series holds mu or logvar beyond {LIMIT}: train V again, and run series.py")

@@ -4,64 +4,76 @@ from pathlib import Path
 
 import numpy as np
 
+from worldmodels.data.episodes import Episodes, hold_out, list_episodes
+from worldmodels.data.frames import FrameStream, some_frames
+from worldmodels.files.writing import atomic_path
 from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.scripts.cli import positive_int
-from worldmodels.scripts.precision import PRECISIONS
-from worldmodels.training import loop as training
+from worldmodels.training import options, schedules
+from worldmodels.training.loop import run_name, train
 
 HELD_OUT_FRAMES = 1000
 PICTURE_FRAMES = 16
 
 
-def add_options(parser, z_size):
+def add_options(parser):
     """The options of vae_train.py. Defaults are the paper's (A.1), and the 2018 code's where the paper has none."""
-    training.add_options(parser, "weights/vae.weights.h5", "frames", learning_rate=1e-4)
+    options.add_options(
+        parser,
+        data=("record", "folder of episodes made by extract.py"),
+        out="weights/vae.weights.h5",
+        rows="frames",
+        learning_rate=1e-4,
+        choices=("constant", "cosine"),
+        schedule="constant",
+    )
     add = parser.add_argument
-    add("--data", default="record", help="folder of episodes made by extract.py")
     add("--epochs", type=positive_int, default=10, help="passes over the data (2018 code: 10; paper: 1)")
     add("--steps", type=positive_int,
         help="batches to train on, with those of a run that is continued, in place of --epochs")  # fmt: skip
-    add("--z_size", type=positive_int, default=z_size, help="dimensions of z")
 
 
-def train_vae(options):
-    """Train V as `options` (of `add_options`) say; writes weights, losses and a picture of reconstructions."""
-    from worldmodels.data.episodes import FrameStream, hold_out, list_episodes, some_frames
-
-    training_files, held_out_files = hold_out(list_episodes(options.data))
-    frames = FrameStream(training_files, options.batch_size, options.seed)
+def train_vae(
+    task, *, data, out, epochs, steps, batch_size, learning_rate, schedule, seed, precision, tensorboard, restart
+):
+    """Train V, and write its weights, its losses and a picture of reconstructions. The options are `add_options`'s."""
+    learned_files, held_out_files = hold_out(list_episodes(data))
+    learned, held_out = (Episodes(files, task.action_size) for files in (learned_files, held_out_files))
+    frames = FrameStream(learned, batch_size, seed)
+    steps = steps or epochs * frames.steps_per_epoch
 
     with quiet_stderr():
         import keras
 
-        from worldmodels.vae import VAE
-
-        keras.utils.set_random_seed(options.seed)
-        vae = VAE(options.z_size, dtype=PRECISIONS[options.precision])
-    vae.compile(keras.optimizers.Adam(options.learning_rate))
-    pictures = some_frames(held_out_files or training_files, HELD_OUT_FRAMES)
-    losses = training.train(
+        keras.utils.set_random_seed(seed)
+        vae = task.make_vae(precision)
+    vae.compile(keras.optimizers.Adam(schedules.learning_rate(schedule, learning_rate, steps)))
+    pictures = some_frames(held_out if len(held_out) else learned, HELD_OUT_FRAMES)
+    losses = train(
         vae,
-        VAEBatches(frames, vae, options.seed),
-        fixed_batches(vae, pictures, options.batch_size),
-        options.out,
-        options.steps or options.epochs * frames.steps_per_epoch,
-        settings={name: getattr(options, name) for name in ("z_size", "batch_size", "seed", "precision")},
-        tensorboard=options.log,
-        restart=options.restart,
+        VAEBatches(frames, vae, seed),
+        fixed_batches(vae, pictures, batch_size),
+        out,
+        steps,
+        settings={
+            "z_size": vae.z_size,
+            "batch_size": batch_size,
+            "seed": seed,
+            "precision": precision,
+            "schedule": schedules.description(schedule, steps),
+        },
+        tensorboard=tensorboard,
+        restart=restart,
     )
-    picture = Path(options.out).with_name(training.run_name(options.out) + "_reconstructions.png")
+    picture = Path(out).with_name(run_name(out) + "_reconstructions.png")
     if losses or not picture.exists():
         save_reconstructions(vae, pictures[:: max(1, len(pictures) // PICTURE_FRAMES)][:PICTURE_FRAMES], picture)
-    if losses is None:
-        return
-    where = (
-        f"{len(held_out_files)} held-out episodes" if held_out_files else "the only episode, which it was trained on"
-    )
-    print(
-        f"{options.out}: reconstruction {losses['held_out_reconstruction']:.2f}, KL {losses['held_out_kl']:.2f} nats "
-        f"on {where}; see {picture}"
-    )
+    if losses:
+        where = f"{len(held_out)} held-out episodes" if len(held_out) else "the only episode, which it was trained on"
+        print(
+            f"{out}: reconstruction {losses['held_out_reconstruction']:.2f}, KL {losses['held_out_kl']:.2f} nats "
+            f"on {where}; see {picture}"
+        )
 
 
 class VAEBatches:
@@ -93,8 +105,6 @@ def fixed_batches(vae, frames, batch_size):
 def save_reconstructions(vae, frames, path):
     """Write a PNG: each frame (uint8) above its reconstruction from mu, eight pairs a row, at twice the size."""
     from PIL import Image
-
-    from worldmodels.files.writing import atomic_path
 
     mu, _ = vae.encoder.predict_on_batch(frames)
     seen = np.round(vae.decoder.predict_on_batch(mu) * 255).astype(np.uint8)

@@ -1,0 +1,49 @@
+"""Training V, from episodes to weights."""
+
+import dataclasses
+
+import pytest
+from line import csv_steps
+from records import make_record
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from carracing.task import CARRACING
+from worldmodels.files.weights import load_weights
+from worldmodels.scripts.cli import Parser, UserError
+from worldmodels.training.train_vae import add_options, train_vae
+
+SMALL = dataclasses.replace(CARRACING, z_size=8)
+
+
+def train(folder, *words, task=SMALL):
+    parser = Parser()
+    add_options(parser)
+    paths = ["--data", folder / "record", "--out", folder / "w/vae.weights.h5", "--tensorboard", folder / "tb"]
+    train_vae(task, **vars(parser.parse_args(list(map(str, [*paths, "--batch_size", 20, *words])))))
+
+
+def test_it_writes_weights_losses_events_and_a_picture(tmp_path, capsys):
+    make_record(tmp_path / "record", [20] * 3)
+    train(tmp_path, "--epochs", 1)
+    assert "on 1 held-out episodes" in capsys.readouterr().out
+    out = tmp_path / "w/vae.weights.h5"
+    load_weights(SMALL.make_vae(), out, "V")
+    assert csv_steps(out.with_name("vae.losses.csv")) == [2]  # two episodes of 20 frames
+    (events,) = (tmp_path / "tb/vae").glob("events*")
+    *_, last = EventFileLoader(str(events)).Load()
+    assert last.step == 2 and {value.tag for value in last.summary.value} > {"loss", "kl", "held_out_reconstruction"}
+
+    picture = out.with_name("vae_reconstructions.png")
+    seen = picture.read_bytes()
+    assert len(seen) > 1000
+    picture.unlink()
+    train(tmp_path, "--epochs", 1)  # finished: the picture alone is made again, the same
+    assert picture.read_bytes() == seen
+    with pytest.raises(UserError, match="constant or decay, not cosine over 3 steps"):
+        train(tmp_path, "--steps", 3, "--schedule", "cosine")
+
+
+def test_episodes_of_another_task_are_refused(tmp_path):
+    make_record(tmp_path / "record", [20] * 3)
+    with pytest.raises(UserError, match="is of another task"):
+        train(tmp_path, task=dataclasses.replace(SMALL, action_size=1))

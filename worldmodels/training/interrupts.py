@@ -1,0 +1,32 @@
+"""Ctrl-C and `kill` during work that is to end in good order."""
+
+import contextlib
+import signal
+
+
+@contextlib.contextmanager
+def deferred_interrupts():
+    """Ctrl-C and `kill` wait for the end of the block, which finds them in the list that this yields.
+
+    The second one does not wait.
+    """
+    interrupts, former = [], {}
+
+    def note(number, _):
+        interrupts.append(number)
+        if len(interrupts) > 1:
+            restore()
+            signal.raise_signal(number)
+
+    def restore():
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        former[number] = signal.signal(number, note)
+    try:
+        yield interrupts
+    finally:
+        restore()
+    if interrupts:
+        signal.raise_signal(interrupts[0])
