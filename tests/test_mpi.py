@@ -4,15 +4,14 @@ import collections
 import contextlib
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
+from local_evolution import outcome
 
 from worldmodels.parallel import mpirun
 from worldmodels.scripts.cli import UserError
@@ -22,7 +21,8 @@ SCRIPT = [sys.executable, str(Path(__file__).with_name("quadratic_evolution.py")
 SIZE = ["--popsize", "8", "--num_episode", "4", "--eval_episodes", "8", "--eval_steps", "2"]
 
 
-def start(log, *words, launcher=(), **environment):
+def start(log, *words, launcher=(), hangup=signal.SIG_DFL, **environment):
+    """Start the script. launcher: a command that starts it; hangup: what it finds SIGHUP set to."""
     environment = os.environ | {name: str(value) for name, value in environment.items()}
     return subprocess.Popen(
         [*launcher, *SCRIPT, *SIZE, "--log", str(log), *words],
@@ -30,7 +30,13 @@ def start(log, *words, launcher=(), **environment):
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, hangup),
     )
+
+
+def shell(words):
+    """A launcher: `words` as in a shell, where "$@" stands for the script."""
+    return ["sh", "-c", words, "sh"]
 
 
 def end(process):
@@ -59,15 +65,16 @@ def running(pid):
     return False
 
 
+def gone(pids):
+    deadline = time.monotonic() + 10
+    while any(map(running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not any(map(running, pids))
+
+
 def one_line(err):
     assert len(err.strip().splitlines()) == 1 and "Traceback" not in err, err
     return err.strip()
-
-
-def outcome(log):
-    state = pickle.loads((log / "checkpoints" / f"{NAME}.pkl").read_bytes())
-    rows = [[(row[0], *row[2:]) for row in rows] for rows in (state.history, state.evaluations)]
-    return state.strategy.mean.tobytes(), np.array(state.strategy.C).tobytes(), state.strategy.sigma, rows, state.best
 
 
 def test_it_starts_its_own_ranks_more_than_there_are_cores_and_leaves_a_best(tmp_path):
@@ -102,7 +109,7 @@ def test_a_killed_rank_ends_the_run_by_name_and_the_next_start_goes_on_as_if_not
     code, out, _ = end(start(tmp_path / "killed", *words))
     assert code == 0 and "going on after generation" in out
     assert end(start(tmp_path / "whole", *words))[0] == 0
-    assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
+    assert outcome(tmp_path / "killed", NAME) == outcome(tmp_path / "whole", NAME)
 
 
 def test_an_exception_in_a_worker_ends_the_run_with_its_rank_and_its_error(tmp_path):
@@ -117,7 +124,10 @@ def test_an_error_of_rank_0_is_one_line(tmp_path):
     assert code == 2 and "sigma_init" in one_line(err)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -9)],
+)
 def test_the_ranks_end_with_the_process_that_started_them(tmp_path, number, code):
     process = start(tmp_path, "-n", "2", PLAYED=tmp_path / "played", PLAY_SECONDS=0.01)
     pids = {pid for _, pid, _ in played(tmp_path / "played", at_least=40)}
@@ -126,10 +136,60 @@ def test_the_ranks_end_with_the_process_that_started_them(tmp_path, number, code
     assert returned == code
     if number == signal.SIGINT:
         assert "interrupted" in one_line(err)
-    deadline = time.monotonic() + 10
-    while any(map(running, pids)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(map(running, pids))
+    assert gone(pids)
+
+
+def test_they_end_when_nobody_reads_its_output_any_more(tmp_path):
+    process = start(tmp_path, "-n", "2", PLAYED=tmp_path / "played", PLAY_SECONDS=0.01)
+    while "generation 1/" not in process.stdout.readline():
+        pass
+    process.stdout.close()
+    pids = {pid for _, pid, _ in played(tmp_path / "played")}
+    code, _, err = end(process)
+    assert (code, err) == (141, "")
+    assert gone(pids)
+    code, out, _ = end(start(tmp_path, "-n", "2", "--generations", "1"))
+    assert code == 0 and "done: " in out
+
+
+def test_with_nohup_it_outlives_its_terminal(tmp_path):
+    words = ["-n", "1", "--generations", "2"]
+    process = start(tmp_path, *words, hangup=signal.SIG_IGN, PLAYED=tmp_path / "played", PLAY_SECONDS=0.01)
+    played(tmp_path / "played")
+    process.send_signal(signal.SIGHUP)
+    code, out, _ = end(process)
+    assert code == 0 and "done: " in out
+
+
+def test_it_needs_no_open_stream_no_home_and_no_tmpdir(tmp_path):
+    closed, nowhere = shell('exec "$@" <&- >&- 2>&-'), tmp_path / "nowhere"
+    words = ["-n", "1", "--generations", "1"]
+    assert end(start(tmp_path, *words, launcher=closed, HOME=nowhere, TMPDIR=nowhere)) == (0, "", "")
+    assert (tmp_path / f"{NAME}.best.json").exists()
+
+
+def test_a_disk_that_is_full_everywhere_is_an_error_of_one_line(tmp_path):
+    code, out, err = end(start(tmp_path, "-n", "1", launcher=shell('ulimit -f 0; exec "$@"')))
+    assert (code, out) == (2, "") and "error: No usable temporary directory" in one_line(err)
+
+
+def test_what_a_killed_run_left_behind_goes_with_the_next_one(tmp_path):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    slow = {"TMPDIR": temporary, "PLAYED": tmp_path / "played", "PLAY_SECONDS": 0.1}
+    killed = start(tmp_path / "a", "-n", "1", **slow)
+    played(tmp_path / "played")
+    killed.kill()
+    end(killed)
+    left = set(temporary.iterdir())
+    (tmp_path / "played").unlink()
+    other = start(tmp_path / "b", "-n", "1", **slow)
+    played(tmp_path / "played")
+    assert left and not left & set(temporary.iterdir())
+    assert end(start(tmp_path / "c", "-n", "1", "--generations", "1", TMPDIR=temporary))[0] == 0
+    assert list(temporary.iterdir())  # that of the other run, which goes on
+    other.terminate()
+    assert end(other)[0] == 143 and not list(temporary.iterdir())
 
 
 def test_it_runs_under_an_mpirun_of_the_users(tmp_path):

@@ -23,7 +23,7 @@ from worldmodels.scripts.cli import UserError
 
 # What the launcher (the process that started mpirun) tells its ranks:
 LAUNCHER = "WORLDMODELS_LAUNCHER"  # host:pid; the ranks end when it is gone
-ENDING = "WORLDMODELS_ENDING"  # a file that the first rank to report why the run ends creates, with the exit code in it
+ENDING = "WORLDMODELS_ENDING"  # a link that the first rank to report why the run ends makes: to its exit code
 TERMINAL = "WORLDMODELS_TERMINAL"  # set if the launcher's output is a terminal: a rank's own is always a pipe
 
 INTACT = "the last checkpoint is intact: run the same command again to go on"
@@ -44,6 +44,7 @@ def start(workers):
     """Return in every rank, thread-limited and watched over. In a plain process run the same command under mpirun
     with workers + 1 ranks, and exit as it does. UserError if there is no MPI that works.
     """
+    os.environ.setdefault("UCX_DEBUG_SIGNO", "0")  # or MPICH's UCX takes SIGHUP, and a closed terminal ends nobody
     if not under_mpi():
         _launch(workers)
     limit_threads()
@@ -52,33 +53,45 @@ def start(workers):
 
 def _launch(workers):
     command = [*mpirun_command(), "-n", str(workers + 1), sys.executable, *sys.orig_argv[1:]]
-    with tempfile.TemporaryDirectory(prefix="worldmodels-") as folder:
+    with _folder() as folder:
         ending = Path(folder) / "ending"
         environment = os.environ | thread_limits()
         environment |= {LAUNCHER: f"{socket.gethostname()}:{os.getpid()}", ENDING: str(ending)}
         if sys.stderr.isatty():
             environment[TERMINAL] = "1"
         code = _run_mpirun(command, environment, ending)
-        if ending.exists():  # a rank has said why; mpirun's own code is that of any rank it killed
-            code = int(ending.read_text() or 2)
+        if ending.is_symlink():  # a rank has said why; mpirun's own code is that of any rank it killed
+            code = int(os.readlink(ending))
         elif code:
             raise UserError(f"mpirun ended with code {code}: it, or a rank, was killed; {INTACT}")
     sys.exit(code)
 
 
+def _folder():
+    """A temporary folder with our name on it. Those of runs that were killed are removed."""
+    host = socket.gethostname()
+    for folder in Path(tempfile.gettempdir()).glob(f"worldmodels-*-*@{host}"):
+        owner = folder.name.split("-")[1]
+        if owner.isdigit() and not alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=f"worldmodels-{os.getpid()}-", suffix=f"@{host}")
+
+
 def _run_mpirun(command, environment, ending):
     """Run mpirun to its end, and return its exit code. What it has to say when a rank dies is dropped: it names the
-    wrong rank. It is ended with us, and if it fails to end although a rank has reported that the run does.
+    wrong rank. It is ended with us, and if it fails to end although a rank has reported that the run does. OSError if
+    our output is closed, or its disk full.
     """
     # In a session of its own, so that a Ctrl-C reaches only us: mpirun has a lot to say about that too.
     process = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
     )
-    printer = threading.Thread(target=_print_output, args=(process.stdout,), daemon=True)
+    failures = []
+    printer = threading.Thread(target=_print_output, args=(process.stdout, failures), daemon=True)
     printer.start()
     try:
-        while process.poll() is None:
-            if ending.exists():
+        while process.poll() is None and not failures:
+            if ending.is_symlink():
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(5)
                 break
@@ -91,18 +104,24 @@ def _run_mpirun(command, environment, ending):
                 process.wait(5)
             process.kill()
     printer.join(1)
+    if failures:
+        raise failures[0]
     return process.wait()
 
 
-def _print_output(stream):
+def _print_output(stream, failures):
     held = b""  # mpich's banner, the last thing it prints, begins with an empty line
-    for line in stream:
-        if line.startswith(b"=" * 60):
-            break
-        sys.stdout.buffer.write(held + line if line != b"\n" else held)
-        sys.stdout.flush()
-        held = line if line == b"\n" else b""
-    stream.read()
+    try:
+        with open(1, "wb", closefd=False) as output:  # not sys.stdout, which a stopped reader would lock at our end
+            for line in stream:
+                if line.startswith(b"=" * 60):
+                    break
+                output.write(held + line if line != b"\n" else held)
+                output.flush()
+                held = line if line == b"\n" else b""
+    except OSError as error:
+        failures.append(error)
+    stream.read()  # mpirun must not wait for us
 
 
 def mpirun_command():
@@ -134,7 +153,9 @@ def mpirun_command():
 def _watch():
     """Fork: the child returns and is the rank; the parent waits for it, and reports a violent death."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is mpirun's and the launcher's business
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     rank = next((os.environ[name] for name in (*RANK_VARIABLES, "SLURM_PROCID") if name in os.environ), "?")
     died = f"error: rank {rank} on {socket.gethostname()} was killed%s; {INTACT}\n"
     watcher, parent = os.getpid(), os.getppid()
@@ -177,8 +198,9 @@ def report(message, code=2):
     """Say why the run ends, unless another rank has; message is "" where that has been said already."""
     if ENDING in os.environ:
         try:
-            with open(os.environ[ENDING], "x") as file:
-                file.write(str(code))
-        except OSError:  # another was first, or the launcher is gone
+            os.symlink(str(code), os.environ[ENDING])  # there at once or not at all, and even on a full disk
+        except (FileExistsError, FileNotFoundError):  # another was first, or the launcher is gone
             return
+        except OSError:
+            pass  # said twice is better than never
     os.write(2, message.encode())

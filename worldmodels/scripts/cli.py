@@ -8,6 +8,8 @@ import sys
 import traceback
 from pathlib import Path
 
+from worldmodels.parallel.threads import open_streams
+
 
 class UserError(Exception):
     """Something the user can put right. The message is one line: what is wrong, and what to do about it."""
@@ -72,20 +74,30 @@ def explain(error):
 
 
 def run(main):
-    """Call main() as a script. A UserError or OSError becomes one line on stderr and exit code 2; Ctrl-C gives 130."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `kill` runs the same clean-up as Ctrl-C
+    """Call main() as a script. A UserError or OSError becomes one line on stderr and exit code 2; Ctrl-C gives 130, a
+    closed output 141, SIGTERM 143, a closed terminal 129 (unless nohup has it ignored).
+    """
+    open_streams()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))  # the same clean-up as Ctrl-C
     try:
         main()
-    except UserError as error:
-        code, line = 2, f"error: {error}"
-    except KeyboardInterrupt:
-        code, line = 130, "interrupted: run the same command again"
-    except BrokenPipeError:  # `| head` closed our output
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-    except OSError as error:
-        code, line = 2, f"error: {explain_os_error(error)}"
-    else:
+        sys.stdout.flush()
         return
-    print(line, file=sys.stderr, flush=True)
+    except UserError as error:
+        code, line = 2, f"error: {error}\n"
+    except KeyboardInterrupt:
+        code, line = 130, "interrupted: run the same command again\n"
+    except BrokenPipeError:  # `| head` closed our output
+        code, line = 141, ""
+    except OSError as error:
+        code, line = 2, f"error: {explain_os_error(error)}\n"
+    except SystemExit as end:
+        code, line = end.code, ""
+    for stream, words in ((sys.stdout, ""), (sys.stderr, line)):
+        try:
+            print(words, end="", file=stream, flush=True)
+        except OSError:  # nobody listens; Python would complain of it at the very end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(code)
