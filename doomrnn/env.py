@@ -10,7 +10,8 @@ import numpy as np
 from gymnasium import spaces
 from PIL import Image
 
-from doomrnn.game import LEFT, RIGHT, STAY, TIMEOUT, Died, Game
+from doomrnn.game import LEFT, RIGHT, STAY, TIMEOUT
+from doomrnn.process import Died, Game
 from worldmodels.playing.person import left_or_right, play_script
 from worldmodels.playing.window import Window
 from worldmodels.scripts.cli import Parser, UserError, run
@@ -34,7 +35,7 @@ class DoomTakeCover(gymnasium.Env):
     2,100 is the highest score: ViZDoom counts its timeout from the start tic, 14, and ends the episode at tic 2,114.
     The observation of the last step, for which ViZDoom has no picture any more, is that of the step before.
 
-    An episode is decided by its seed and actions. So if ViZDoom's process dies, another one is started and plays the
+    An episode is decided by its seed and actions. So if ViZDoom dies, or hangs, another one is started and plays the
     episode so far again; only after three of them died in one episode is there a UserError.
     resolution: what ViZDoom draws at. The game is the same at all of them.
     """
@@ -96,9 +97,11 @@ class DoomTakeCover(gymnasium.Env):
         if self.game is None:
             self.game, self._started = Game(self.resolution), False
         if self._started:
-            return self.game.play(self._actions[-1:])
-        self._started = True
-        return self.game.play(self._actions, self._seed)
+            return self.game.tic(self._actions[-1])
+        self._started, tic = True, self.game.begin(self._seed)
+        for buttons in self._actions:
+            tic = self.game.tic(buttons)
+        return tic
 
     def _observe(self):
         """The part of the screen above the HUD, shrunk as the 2018 code does: bilinear, over all pixels."""
