@@ -1,9 +1,9 @@
 """The real Take Cover: ViZDoom with the reference's settings, episodes decided by seed and actions, and their files."""
 
 import dataclasses
+import functools
 import json
 import os
-from types import SimpleNamespace
 
 import gymnasium
 import numpy as np
@@ -16,6 +16,7 @@ from scripts import ENVIRONMENT, Scripts, kill_when
 import doomrnn.extract
 from doomrnn.env import MAX_STEPS, DoomTakeCover
 from doomrnn.task import DOOM
+from worldmodels.data import extraction
 from worldmodels.data.policies import HeldActions
 from worldmodels.rollout import Environments, Job, run_episodes
 from worldmodels.scripts.cli import UserError
@@ -259,11 +260,11 @@ def test_seeds_outside_those_for_random_rollouts_are_refused(tmp_path):
 
 
 def test_a_file_whose_episodes_are_all_short_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(doomrnn.task, "DOOM", dataclasses.replace(DOOM, shortest_episode=MAX_STEPS))
-    monkeypatch.setattr(doomrnn.extract, "TRIES", 2)
+    monkeypatch.setattr(extraction, "TRIES", 2)
+    impatient = dataclasses.replace(DOOM, shortest_episode=MAX_STEPS)
+    policy = functools.partial(HeldActions, DOOM)
     with pytest.raises(UserError, match="none of 2 episodes for file 5 had 2100 frames"):
-        # TODO(extract)
-        list(doomrnn.extract.play(SimpleNamespace(out=tmp_path), [5]))
+        list(extraction.play(impatient, None, policy, doomrnn.extract.survey, tmp_path, [5]))
 
 
 def test_playing_without_a_display_is_one_line(tmp_path, monkeypatch):
