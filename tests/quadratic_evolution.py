@@ -5,15 +5,21 @@ raises; PLAYED, a file that gets a line "rank pid seed" for each episode.
 """
 
 import os
+import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 
+from worldmodels.controller import load_parameters
 from worldmodels.evolution import evolve
-from worldmodels.evolving.options import add_options, log_name
+from worldmodels.evolving.options import ESSENTIAL, add_options, log_name
+from worldmodels.evolving.strategy import CMAES
+from worldmodels.evolving.train_controller import plan_of
 from worldmodels.scripts.cli import Parser, run
 
 NUM_PARAMS = 20
+TASK = SimpleNamespace(name="quadratic", controller="z")
 
 
 def score(seed, params):
@@ -26,7 +32,7 @@ def make_player():
     rank = str(MPI.COMM_WORLD.rank)
     seconds = float(os.environ.get("PLAY_SECONDS", 0)) * (10 if os.environ.get("SLOW_RANK") == rank else 1)
 
-    def play(jobs, patience, cap, share):
+    def play(jobs):
         for job in jobs:
             time.sleep(seconds)
             if os.environ.get("FAIL_RANK") == rank:
@@ -39,13 +45,34 @@ def make_player():
     return play, {"vae": "a fingerprint"}
 
 
-def main():
+def settings(*words):
+    """The options of a command line."""
     parser = Parser()
-    add_options(parser)
-    options = parser.parse_args()
-    options.controller, options.z = "z", "sample"
-    evolve(options, log_name("quadratic", options, "z"), NUM_PARAMS, make_player)
+    add_options(parser, TASK)
+    return vars(parser.parse_args(words))
+
+
+def cmaes(*, init, sigma_init, popsize, seed, optimizer, seeds, mean_rate, constant_sigma, whitening=None, **_):
+    """The strategy of a command line, as train_controller makes it."""
+    start = load_parameters(init, NUM_PARAMS)[0] if init else np.zeros(NUM_PARAMS)
+    mirrored = seeds == "mirrored"
+    return CMAES(start, sigma_init, popsize, seed, optimizer, mirrored, mean_rate, constant_sigma, whitening)
+
+
+def evolve_quadratic(options, strategy=None):
+    named = {name: options[name] for name in ("controller", "optimizer", "num_episode", "popsize")}
+    evolve(
+        log_name(TASK, **named),
+        strategy or cmaes(**options),
+        plan_of(**options),
+        make_player,
+        log=options["log"],
+        workers=options["workers"],
+        about={"controller": options["controller"]},
+        options=options,
+        essential=ESSENTIAL,
+    )
 
 
 if __name__ == "__main__":
-    run(main)
+    run(lambda: evolve_quadratic(settings(*sys.argv[1:])))

@@ -1,17 +1,14 @@
 """Evolution in coordinates in which what C reads is white."""
 
-import json
-
 import numpy as np
 import pytest
-from test_evolution import LocalQueue, options
 
 from carracing.task import CARRACING
-from worldmodels import evolution
 from worldmodels.agent import Agent
 from worldmodels.controller import Controller
-from worldmodels.evolving.whitening import FLOOR, second_moment, transform, whitening_matrix
-from worldmodels.rollout import Job, run_episodes
+from worldmodels.evolving.strategy import CMAES, transform
+from worldmodels.evolving.whitening import FLOOR, second_moment, whitening_matrix
+from worldmodels.rollout import Environments, Job, run_episodes
 
 VARIANCES = np.array([9.0, 1.0, 0.1, 0.01])  # of four things that C reads, which are mixed by a rotation
 ROTATION = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]
@@ -40,19 +37,20 @@ def test_components_above_the_floor_move_the_outputs_alike_and_all_together_as_m
     assert np.isfinite(whitening_matrix(np.diag([1.0, 0.0, -1e-18]))).all()
 
 
-def test_it_finds_what_little_varying_inputs_are_good_for(tmp_path):
+def test_it_finds_what_little_varying_inputs_are_good_for():
     target = ROTATION @ (1 / np.sqrt(VARIANCES))  # every component contributes as much to the best output
 
-    def play(seed, params):
-        error = params - target
-        return float(-error @ MOMENT @ error)
+    def distance(params):
+        return float((params - target) @ MOMENT @ (params - target))
 
     distances = []
-    for name, whitening in (("plain", None), ("white", lambda start: whitening_matrix(MOMENT))):
-        words = ("--generations", "60", "--eval_steps", "100", "--constant_sigma", "--mean_rate", "0.5")
-        evolution.lead(LocalQueue(play=play), options(tmp_path / name, *words), "c", 4, whitening=whitening)
-        (mean,) = json.loads((tmp_path / name / "c.json").read_text())
-        distances.append(-play(0, np.array(mean)))
+    for whitening in (None, lambda start: whitening_matrix(MOMENT)):
+        strategy = CMAES(np.zeros(4), 0.1, 6, seed=0, mean_rate=0.5, constant_sigma=True, whitening=whitening)
+        strategy.begin()
+        for _ in range(60):
+            candidates = strategy.ask()
+            strategy.tell(candidates, [distance(params) for params in candidates])
+        distances.append(distance(strategy.mean))
     assert distances[1] < 0.2 * distances[0]
 
 
@@ -74,8 +72,9 @@ def test_the_second_moment_is_of_z_and_the_state_before_it(untrained):
             rows.extend(np.concatenate([agent.z[slot], before[slot]]) for slot in slots)
             return actions
 
-    list(run_episodes(envs, Looking(), [Job(seed, params) for seed in (3, 4, 5)], 20))
+    list(run_episodes(Environments(envs, Looking(), 20), [Job(seed, params) for seed in (3, 4, 5)]))
     rows = np.array(rows, np.float64)
     assert rows.shape == (60, 288)
     expected = sum(np.outer(row, row) for row in rows) / 60
-    np.testing.assert_allclose(second_moment(envs, agent, params, (3, 4, 5), 20), expected, rtol=1e-5, atol=1e-8)
+    world = Environments(envs, agent, 20)
+    np.testing.assert_allclose(second_moment(world, params, (3, 4, 5)), expected, rtol=1e-5, atol=1e-8)

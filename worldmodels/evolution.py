@@ -16,12 +16,13 @@ from tqdm import tqdm
 from worldmodels.data import seeds
 from worldmodels.evolving.log import Log
 from worldmodels.evolving.pace import Pace, say
-from worldmodels.evolving.state import Evaluation, Generation, State, check_strategy
+from worldmodels.evolving.state import Evaluation, Generation, State, strategy_state
 from worldmodels.files.provenance import origin
 from worldmodels.parallel import mpi, mpirun
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.scripts.cli import UserError
 
+PAIRINGS = ("antithetic", "common", "mirrored")
 WEIGHT_DECAY = 0.01  # times mean(w^2), off the fitness (the 2018 code added it, and so rewarded large weights)
 
 
@@ -29,7 +30,8 @@ class Strategy(Protocol):
     """An optimizer of flat parameter vectors (P,). evolving.strategy.CMAES is one.
 
     It may also have begin(), called once before the first generation, and sigma, a float for the log. Everything that
-    its next ask() depends on has to be in its attributes: they go into the checkpoint (see check_strategy).
+    its next ask() depends on has to be in its attributes, or in the dict that its own __getstate__ gives and its
+    __setstate__ takes: that goes into the checkpoint, which can hold what files/plain.py lists.
     """
 
     mean: np.ndarray  # (P,), what it takes for the best so far: the agent
@@ -47,12 +49,16 @@ class Plan:
 
     generations: int = 1800  # in all
     num_episode: tuple = ((1, 16),)  # (generation, episodes a candidate from then on), ...
-    pairing: str = "antithetic"  # which candidates play the same episodes: antithetic, common or mirrored
+    pairing: str = "antithetic"  # which candidates play the same episodes: one of PAIRINGS
     seed: int = 0  # of the episodes' seeds
     patience: int = 0  # of training episodes; see Job. Evaluations are always played to the end
     eval_steps: int = 25  # generations between evaluations of the mean
     eval_episodes: int = 1024
     average: int = 1  # the mean that is evaluated is that of so many last generations
+
+    def __post_init__(self):
+        if self.pairing not in PAIRINGS:
+            raise ValueError(f"{self.pairing!r} is no pairing: choose one of {', '.join(PAIRINGS)}")
 
     def episodes(self, generation):
         """How many episodes a candidate plays in a generation."""
@@ -74,7 +80,7 @@ def evolve(
     """
     mpirun.start(workers)
     about, options = about or {}, options or {}
-    fixed = {option: options[option] for option in essential}
+    fixed = {f"--{option}": options[option] for option in essential}
     mpi.main(lambda queue: lead(queue, Log(log, name), strategy, plan, about, options, fixed, check), make_player)
 
 
@@ -90,6 +96,7 @@ def player(world):
 
 def lead(queue, log, strategy, plan, about, options, essential, check=None):
     """Rank 0's part: resume or begin, then advance and evaluate until done. Nobody else reads or writes the log."""
+    essential = essential | {"strategy": type(strategy).__name__, "number of parameters": len(strategy.mean)}
     state = log.resume(strategy, essential)
     say(f"{log.name}: {len(strategy.mean)} parameters, {queue.workers} workers, which are loading what they need")
     facts = queue.facts()
@@ -120,7 +127,7 @@ def begin(strategy, essential):
     """The State of a new run."""
     if hasattr(strategy, "begin"):
         strategy.begin()
-    check_strategy(strategy)
+    strategy_state(strategy)  # a UserError if a checkpoint cannot hold it
     return State(essential, strategy)
 
 
@@ -146,7 +153,7 @@ def advance(queue, plan, state, pace):
     state.means = [*state.means, state.strategy.mean.copy()][-plan.average :]
 
     seconds = time.monotonic() - began
-    state.generation, state.seconds = number, state.seconds + seconds
+    state.seconds += seconds
     sigma = float(getattr(state.strategy, "sigma", np.sqrt(np.mean(np.var(solutions, axis=0)))))
     mean, low, high, std = (float(f(returns)) for f in (np.mean, np.min, np.max, np.std))
     row = number, round(state.seconds, 1), mean, low, high, std, sigma, float(steps.mean()), int(steps.max())

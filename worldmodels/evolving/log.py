@@ -11,7 +11,6 @@ log/<name>.run.json        what it was made with: controller, fingerprints of V 
 log/checkpoints/<name>.npz everything the next generation depends on, in one file
 """
 
-import json
 from pathlib import Path
 
 from worldmodels.controller import save_parameters
@@ -39,17 +38,11 @@ class Log:
     def resume(self, strategy, essential):
         """The State of the checkpoint, with `strategy` brought to where it was; None for a new run.
 
-        UserError if the checkpoint was made with other essential options.
+        UserError if the checkpoint is damaged, or was made with other `essential` options.
         """
         if not self.checkpoint.exists():
             return None
-        state = load_state(self.checkpoint, strategy)
-        before, now = state.essential, json.loads(json.dumps(essential))
-        if other := [option for option in {**before, **now} if before.get(option) != now.get(option)]:
-            changes = ", ".join(f"--{option} {before.get(option)}, not {now.get(option)}" for option in other)
-            raise UserError(
-                f"{self.checkpoint} is of a run with {changes}: use the same options to go on with it, or another --log"
-            )
+        state = load_state(self.checkpoint, strategy, essential)
         print(f"going on after generation {state.generation} of {self.checkpoint}", flush=True)
         return state
 
@@ -70,7 +63,7 @@ class Log:
         """UserError if the workers have not loaded what the checkpoint's generations were played with."""
         if state.facts is None:
             state.facts = facts
-        if changed := [name for name in {**state.facts, **facts} if state.facts.get(name) != facts.get(name)]:
+        if changed := [str(name) for name in {**state.facts, **facts} if state.facts.get(name) != facts.get(name)]:
             raise UserError(
                 f"{', '.join(changed)} changed since {self.checkpoint} was written: bring the former weights back, "
                 "or start anew with another --log"

@@ -1,6 +1,5 @@
 """An evolution between two generations, and the checkpoint that it goes on from."""
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels.files import safe_pickle
+from worldmodels.files import plain
 from worldmodels.files.reading import reading
-from worldmodels.files.writing import save_npz
+from worldmodels.files.sealed import load_sealed, save_sealed
 from worldmodels.scripts.cli import UserError
 
 
@@ -43,10 +42,9 @@ class Evaluation(NamedTuple):
 class State:
     """An evolution between two generations."""
 
-    essential: dict  # the options that may not change
+    essential: dict  # what may not change: options, the kind of strategy, the number of its parameters
     strategy: Any  # with its own random generator inside
     facts: dict | None = None  # what the workers loaded: fingerprints of V and M
-    generation: int = 0
     seconds: float = 0.0
     history: list = field(default_factory=list)  # of Generation
     evaluations: list = field(default_factory=list)  # of Evaluation
@@ -54,57 +52,91 @@ class State:
     best: tuple | None = None  # (parameters, score) of the best evaluation
     starts: list = field(default_factory=list)  # what run.json says of every start of this run
 
-
-PLAIN = ("essential", "facts", "generation", "seconds", "history", "evaluations", "best", "starts")
+    @property
+    def generation(self):
+        """How many are done."""
+        return len(self.history)
 
 
 def save_state(path, state):
-    """Write a checkpoint: JSON, the means, and the strategy's state, in which no code can hide, with a checksum."""
-    about = json.dumps({name: getattr(state, name) for name in PLAIN}).encode()
-    strategy = safe_pickle.dumps(state.strategy.__getstate__())
-    arrays = {"about": np.frombuffer(about, np.uint8), "strategy": np.frombuffer(strategy, np.uint8)}
-    arrays["means"] = np.array(state.means)
-    save_npz(path, arrays | {"sha256": np.frombuffer(_digest(arrays), np.uint8)})
+    """Write a checkpoint, in which no code can hide (see files/plain.py), with a checksum."""
+    content = vars(state) | {
+        "strategy": strategy_state(state.strategy),
+        "history": [tuple(row) for row in state.history],
+        "evaluations": [tuple(row) for row in state.evaluations],
+        "starts": json.dumps(state.starts),
+    }
+    save_sealed(path, *plain.pack(content))
 
 
-def load_state(path, strategy):
+def load_state(path, strategy, essential):
     """The State of a checkpoint. strategy: one that was made as that of the run; it is brought to where it was.
 
-    UserError if the checkpoint is damaged; strategy is of no use then.
+    UserError if the checkpoint is damaged, when strategy is of no use any more, or of a run with another `essential`.
     """
-    with reading(path, "the checkpoint of this evolution", "remove it to start anew, or restore it"):
-        with np.load(path, allow_pickle=False) as data:
-            arrays = {name: data[name] for name in ("about", "strategy", "means")}
-            if data["sha256"].tobytes() != _digest(arrays):
-                raise ValueError("its content does not match its checksum")
-        state = State(strategy=strategy, **json.loads(arrays["about"].tobytes()))
-        state.history = [Generation(*row) for row in state.history]
-        state.evaluations = [Evaluation(*row) for row in state.evaluations]
-        state.means = list(arrays["means"])
-        inside = safe_pickle.loads(arrays["strategy"].tobytes())
-        if hasattr(strategy, "__setstate__"):
-            strategy.__setstate__(inside)
-        else:
-            vars(strategy).update(inside)
-        return state
+    what = "the checkpoint of this evolution", "remove it to start anew, or restore it"
+    with reading(path, *what):
+        saved = plain.unpack(*load_sealed(path, *what))
+        _check_essential(path, saved["essential"], essential)
+        params = len(strategy.mean)
+        _restore(strategy, saved["strategy"])
+        _vector(strategy.mean, params)
+        return State(
+            essential,
+            strategy,
+            dict(saved["facts"]),
+            float(saved["seconds"]),
+            [_row(Generation, row) for row in saved["history"]],
+            [_row(Evaluation, row) for row in saved["evaluations"]],
+            [_vector(mean, params) for mean in saved["means"]],
+            _best(saved["best"], params),
+            list(json.loads(saved["starts"])),
+        )
 
 
-def check_strategy(strategy):
-    """UserError if a checkpoint could not hold the state of a strategy."""
+def _check_essential(path, before, now):
+    if other := [name for name in {**before, **now} if before.get(name) != now.get(name)]:
+        changes = ", ".join(f"{name} {before.get(name)}, not {now.get(name)}" for name in other)
+        raise UserError(f"{path} is of a run with {changes}: use the same to go on with it, or another --log")
+
+
+def _row(kind, values):
+    """A Generation or an Evaluation, whose numbers are of the types that they have to be of."""
+    types = kind.__annotations__.values()
+    return kind(*(number(value) for number, value in zip(types, values, strict=True)))
+
+
+def _vector(values, size):
+    vector = np.asarray(values)
+    if vector.shape != (size,) or vector.dtype.kind != "f" or not np.isfinite(vector).all():
+        raise ValueError(f"it holds parameters that are not {size} numbers")
+    return vector
+
+
+def _best(best, size):
+    return best if best is None else (_vector(best[0], size).tolist(), float(best[1]))
+
+
+def strategy_state(strategy):
+    """What a checkpoint holds of a strategy: a dict. UserError if it cannot."""
+    state = strategy.__getstate__()
     try:
-        safe_pickle.loads(safe_pickle.dumps(strategy.__getstate__()))
-    except Exception as error:
+        if not isinstance(state, dict):
+            raise TypeError("it is no dict")
+        plain.pack(state)
+    except (TypeError, RecursionError) as error:
         raise UserError(
-            f"a checkpoint cannot hold the state of {type(strategy).__name__}: {error}. Give it __getstate__ and "
-            "__setstate__ that deal in numbers, texts, arrays, numpy's generators, and lists and dicts of them"
+            f"a checkpoint cannot hold the state of {type(strategy).__name__}: {error}; give it a __getstate__ and a "
+            "__setstate__ that deal in a dict of numbers, texts, arrays, numpy's generators, lists and dicts"
         ) from None
+    return state
 
 
-def _digest(arrays):
-    digest = hashlib.sha256()
-    for name in ("about", "strategy", "means"):
-        digest.update(arrays[name].tobytes())
-    return digest.digest()
+def _restore(strategy, state):
+    if hasattr(strategy, "__setstate__"):
+        strategy.__setstate__(state)
+    else:
+        vars(strategy).update(state)
 
 
 def checkpoint_path(folder, name):

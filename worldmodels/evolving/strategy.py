@@ -5,29 +5,14 @@ import warnings
 
 import numpy as np
 
-from worldmodels.files import safe_pickle
-
 OPTIMIZERS = {"cma": False, "sep_cma": True}  # is the covariance matrix diagonal
 
-_CMA = {  # what the state of cma's strategy consists of
-    "boundary_handler": ("BoundNone",),
-    "evolution_strategy": (
-        "CMAEvolutionStrategy",
-        "_CMASolutionDict_functional",
-        "_CMAStopDict",
-        "_StopTolXStagnation",
-        "_pass",
-    ),
-    "logger": ("CMADataLogger",),
-    "optimization_tools": ("BestSolution",),
-    "options_parameters": ("CMAParameters",),
-    "recombination_weights": ("RecombinationWeights",),
-    "sampler": ("GaussFullSampler", "GaussStandardConstant"),
-    "sigma_adaptation": ("CMAAdaptSigmaCSA", "CMAAdaptSigmaNone"),
-    "transformations": ("DiagonalDecoding", "GenoPheno", "RoundIntegerVariables"),
-    "utilities.utils": ("BlancClass", "DictFromTagsInString", "ElapsedWCTime", "MoreToWrite", "SolutionDict"),
-}
-ALLOWED = [(f"cma.{module}", name) for module, names in _CMA.items() for name in names] + [("numpy.linalg", "eigh")]
+# What the next generation depends on, of cma's strategy and of its parts: all the rest follows from the options, or is
+# about when to stop, which we do not ask. sep_cma has none of sm's. From 300 parameters on, cma adapts the step size by
+# two candidates that it injects (pop_injection_directions, adapt_sigma.s), below by the length of a path.
+STATE = ("countiter", "mean", "mean_old", "mean_after_tell", "sigma", "pc", "pop_injection_directions")
+STATE += ("adapt_sigma.ps", "adapt_sigma.s", "sigma_vec.scaling")
+STATE += ("sm.C", "sm.B", "sm.D", "sm.count_tell", "sm.last_update")
 
 
 class Normal:
@@ -72,6 +57,7 @@ class CMAES:
             "AdaptSigma": not constant_sigma,
             "CMA_mirrors": popsize // 2 if mirrored else 0,
             "CMA_mirrormethod": 0,  # all of them, whatever their fitness
+            "conditioncov_alleviate": 0,  # it would go over to coordinates of its own
             "randn": self.normal,
             "seed": np.nan,  # leave numpy's global generator alone
             "verbose": -9,
@@ -108,20 +94,48 @@ class CMAES:
     @property
     def sigma(self):
         """Root mean square of the standard deviations, in the coordinates of the search."""
-        return float(np.sqrt(np.mean(np.square(self.es.result.stds))))
+        return float(np.sqrt(np.mean(np.square(self.es.stds))))
 
     def _parameters(self, w):
         return w if self.matrix is None else transform(self.matrix, w)
 
+    def _fields(self):
+        """{name: (the attributes among which it is, under what name)} of everything in STATE that cma has."""
+        fields = {}
+        for name in STATE:
+            part, _, attribute = name.rpartition(".")
+            attributes = vars(getattr(self.es, part) if part else self.es)
+            if attribute in attributes:
+                fields[name] = attributes, attribute
+        return fields
+
     def __getstate__(self):
-        stand_ins = {"options": self.es.opts, "normal": self.normal}  # cma evaluates texts among its options
-        random = self.normal.generator.bit_generator.state
-        return {"es": safe_pickle.dumps(self.es, stand_ins), "matrix": self.matrix, "random": random}
+        """Numbers and arrays alone: cma's objects hold functions, and texts that it evaluates."""
+        numbers = {name: attributes[attribute] for name, (attributes, attribute) in self._fields().items()}
+        return {"matrix": self.matrix, "random": self.normal.generator, "es": numbers if self.es.countiter else None}
 
     def __setstate__(self, state):
-        stand_ins = {"options": self.es.opts, "normal": self.normal}
-        self.es, self.matrix = safe_pickle.loads(state["es"], ALLOWED, stand_ins), state["matrix"]
-        self.normal.generator.bit_generator.state = state["random"]
+        """Of a strategy that was made with the same options. ValueError, or another error, for any other state."""
+        self.matrix = state["matrix"]
+        vars(self).pop("es", None)
+        if state["es"] is not None:
+            self.es.tell(self.es.ask(), list(range(self.es.popsize)))  # now it has all that it will ever have
+            fields = self._fields()
+            if list(fields) != list(state["es"]):
+                raise ValueError("it does not hold what such a strategy has")
+            for name, (attributes, attribute) in fields.items():
+                value = state["es"][name]
+                if _kind(value) != _kind(attributes[attribute]) or not np.isfinite(value).all():
+                    raise ValueError(f"its {name} cannot be that of such a strategy")
+                attributes[attribute] = value
+        self.normal.generator.bit_generator.state = state["random"].bit_generator.state
+
+
+def _kind(value):
+    """Type, shape and dtype of a number or an array; of a list those of what is in it."""
+    if type(value) is list:
+        return [_kind(one) for one in value]
+    return type(value), np.shape(value), np.array(value).dtype
 
 
 def transform(matrix, vector):

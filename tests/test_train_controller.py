@@ -1,0 +1,107 @@
+"""train.py on the car: what an evolution begins with. All is real but MPI and the episodes."""
+
+import json
+
+import numpy as np
+import pytest
+from local_evolution import LocalQueue, played_by, read
+
+from carracing.task import CARRACING
+from worldmodels.controller import save_parameters
+from worldmodels.evolving.options import add_options, add_whitening
+from worldmodels.evolving.train_controller import train_controller
+from worldmodels.scripts.cli import Parser, UserError
+
+NAME = "carracing.z.cma.1.6"
+NUM_PARAMS = 99  # of a controller that reads z alone
+TINY = ("--controller", "z", "--popsize", "6", "--num_episode", "1", "--eval_episodes", "1", "--generations", "1")
+
+
+def train(untrained, folder, *words, queue=None):
+    """Returns the queue that played."""
+    parser = Parser()
+    add_options(parser, CARRACING)
+    add_whitening(parser)
+    options = vars(parser.parse_args([*TINY, "--weights", str(untrained.weights), "--log", str(folder), *words]))
+    with played_by(queue or LocalQueue()) as queue:
+        train_controller(CARRACING, **options)
+    return queue
+
+
+def spread(queue):
+    """Mean and standard deviation of the first candidates' parameters."""
+    params = np.array([job.params for job in queue.rounds[0]])
+    assert params.shape == (6, NUM_PARAMS)
+    return params.mean(), params.std()
+
+
+def test_the_distribution_starts_at_0_with_the_given_standard_deviation(untrained, tmp_path):
+    mean, std = spread(train(untrained, tmp_path, "--sigma_init", "0.3"))
+    assert abs(mean) < 0.1 and std == pytest.approx(0.3, rel=0.1)
+    run = read(tmp_path, "run.json", NAME)
+    assert (run["controller"], run["z"], run["num_params"]) == ("z", "sample", NUM_PARAMS)
+    assert run["starts"][0]["options"]["sigma_init"] == 0.3
+
+
+def test_init_starts_it_at_a_best_json(untrained, tmp_path):
+    save_parameters(tmp_path / "start.json", np.full(NUM_PARAMS, 0.5), 1.0)
+    mean, _ = spread(train(untrained, tmp_path / "log", "--init", str(tmp_path / "start.json")))
+    assert abs(mean - 0.5) < 0.1
+
+
+@pytest.mark.parametrize("damaged", ["[[1, 2], 3]", '{"a": 1}', '[["x"], 1]', "[[1,", "[]"])
+def test_an_init_that_holds_no_such_controller_is_refused(untrained, tmp_path, damaged):
+    (tmp_path / "start.json").write_text(damaged)
+    with pytest.raises(UserError):
+        train(untrained, tmp_path / "log", "--init", str(tmp_path / "start.json"))
+
+
+@pytest.mark.parametrize(
+    ("init", "words"),
+    [("missing.json", "there is no"), (f"{NAME}.run.json", "is damaged"), (f"{NAME}.best.json", "with another V than")],
+)
+def test_a_start_that_cannot_be_used_moves_no_log(untrained, tmp_path, init, words):
+    best, run = tmp_path / f"{NAME}.best.json", tmp_path / f"{NAME}.run.json"
+    save_parameters(best, np.full(NUM_PARAMS, 0.5), 1.0)
+    run.write_text(json.dumps({"vae": "another fingerprint"}))
+    with pytest.raises(UserError, match=words):
+        train(untrained, tmp_path, "--init", str(tmp_path / init))
+    assert best.exists() and run.exists() and not list(tmp_path.glob("replaced-*"))
+
+
+def test_a_run_may_start_from_the_log_that_it_replaces(untrained, tmp_path):
+    best = tmp_path / f"{NAME}.best.json"
+    save_parameters(best, np.full(NUM_PARAMS, 0.5), 1.0)
+    mean, _ = spread(train(untrained, tmp_path, "--init", str(best)))
+    assert abs(mean - 0.5) < 0.1
+    assert (tmp_path / "replaced-1" / best.name).exists()
+    train(untrained, tmp_path, "--init", str(best), "--generations", "2")
+    assert len(read(tmp_path, "hist.json", NAME)) == 2
+
+
+def test_the_rest_of_the_options_may_change_on_the_way_but_not_what_is_searched(untrained, tmp_path):
+    train(untrained, tmp_path)
+    for words in (
+        ["--z", "mean"],
+        ["--sigma_init", "0.2"],
+        ["--seeds", "common"],
+        ["--seed", "3"],
+        ["--constant_sigma"],
+    ):
+        with pytest.raises(UserError, match=f"is of a run with {words[0]} "):
+            train(untrained, tmp_path, *words)
+    train(untrained, tmp_path, "--generations", "2", "--eval_steps", "3", "--patience", "9", "-n", "5", "--slots", "3")
+    assert len(read(tmp_path, "hist.json", NAME)) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--seeds", "mirrored", "--popsize", "7"], "even --popsize"),
+        (["--whiten", "2"], "name one with --init"),
+        (["--whiten", "1001", "--init", "x.json"], "no more than 1000"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(untrained, tmp_path, words, error):
+    with pytest.raises(UserError, match=error):
+        train(untrained, tmp_path, *words)
