@@ -6,9 +6,9 @@ MPI ranks, writes a checkpoint every generation, and goes on from it when the sa
 
 from carracing.task import CARRACING
 from worldmodels.evolving.options import add_options, add_whitening
-from worldmodels.evolving.train_controller import train_controller
 from worldmodels.scripts import precision
 from worldmodels.scripts.cli import Parser, run
+from worldmodels.training.train_controller import train_controller
 
 
 def main():

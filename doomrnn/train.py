@@ -7,8 +7,8 @@ same command is run again.
 
 from doomrnn.task import DOOM
 from worldmodels.evolving.options import add_options
-from worldmodels.evolving.train_controller import train_controller
 from worldmodels.scripts.cli import Parser, positive_float, run
+from worldmodels.training.train_controller import train_controller
 
 
 def main():

@@ -9,8 +9,8 @@ from local_evolution import LocalQueue, played_by, read
 from carracing.task import CARRACING
 from worldmodels.controller import save_parameters
 from worldmodels.evolving.options import add_options, add_whitening
-from worldmodels.evolving.train_controller import train_controller
 from worldmodels.scripts.cli import Parser, UserError
+from worldmodels.training.train_controller import train_controller
 
 NAME = "carracing.z.cma.1.6"
 NUM_PARAMS = 99  # of a controller that reads z alone

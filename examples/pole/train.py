@@ -3,8 +3,8 @@
 from task import POLE
 
 from worldmodels.evolving.options import add_options
-from worldmodels.evolving.train_controller import train_controller
 from worldmodels.scripts.cli import Parser, run
+from worldmodels.training.train_controller import train_controller
 
 
 def main():

@@ -1,1 +1,1 @@
-"""How V and M are trained: one loop, with checkpoints and losses."""
+"""How V, M and C are trained: for V and M one loop, with checkpoints and losses."""
