@@ -56,8 +56,9 @@ def note(folder, name="rnn.json"):
 
 def test_the_script_writes_weights_and_what_goes_with_them(folder):
     write_series(folder, z_size=32)
-    command = folder, "rnn_train.py", "--steps", 3, "--sequence", 20, "--batch_size", 4
-    assert "nats a dimension on 1 held-out episodes" in Scripts("carracing").run(*command)
+    output = Scripts("carracing").run(folder, "rnn_train.py", "--steps", 3, "--sequence", 20, "--batch_size", 4)
+    (line,) = [line for line in output.splitlines() if line.strip() and "|" not in line]  # beside the progress bar
+    assert "nats a dimension on 1 held-out episodes" in line
     about = note(folder)
     assert about["vae"] == "f" * 64 and about["steps"] == 3
     assert np.shape(note(folder, "initial_z.json")) == (2, 10, 32)
@@ -65,8 +66,6 @@ def test_the_script_writes_weights_and_what_goes_with_them(folder):
     load_weights(rnn, folder / "weights/rnn.weights.h5", "M")
     assert fingerprint(rnn) == about["rnn"]
     assert list((folder / "tb/rnn").glob("events*"))
-    output = Scripts("carracing").run(*command)
-    assert "is finished: 3 steps" in output and output.count("\n") == 1  # TensorFlow's greeting is kept back
 
 
 def test_a_finished_run_says_so_and_mends_its_files(folder, capsys):
