@@ -140,14 +140,15 @@ class Dreams:
         return out["zs"], out["actions"], out.get("end_logit", np.full(noise.shape[1:3], -np.inf)) > 0
 
     def _of_equal_rows(self, rows):
-        """What the program gives for `rows` times the same random input."""
+        """What one step, which is a program soon built, gives for `rows` times the same random input."""
         rng, rnn = np.random.default_rng(0), self.rnn
         sizes = {"z": rnn.z_size, "h": rnn.hidden, "c": rnn.hidden, "params": self.controller.num_params}
         inputs = {name: np.tile(rng.standard_normal((1, size), np.float32), (rows, 1)) for name, size in sizes.items()}
         inputs["restart"] = np.zeros((rows, 1), np.float32)
         for name in ("uniform", "normal"):
-            inputs[name] = np.tile(rng.random((STEPS, 1, rnn.z_size), np.float32), (1, rows, 1))
-        out = self.graph.predict_on_batch(inputs)
+            inputs[name] = np.tile(rng.random((1, 1, rnn.z_size), np.float32), (1, rows, 1))
+        graph = DreamSteps(rnn, self.graph.temperature, self.controller, self.graph.to_action)
+        out = graph.predict_on_batch(inputs)
         return [out["z"], out["h"], out["c"]]
 
 

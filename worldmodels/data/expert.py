@@ -8,6 +8,7 @@ Entries past the end of the episode are zero. Whoever reads the files takes the 
 """
 
 import hashlib
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -104,13 +105,15 @@ class Manifest:
         return noted in (None, rollout["sha256"])
 
     def finish(self, rollouts, played):
-        """Write the summaries of rollouts 0, 1, ...; those of a longer run before are kept. Returns them all.
+        """Write the summaries of rollouts 0, 1, ... and return them all.
+
+        Those that a longer run before has noted are kept, up to the first whose file is not there.
 
         played: what this run did, a dict; None if there was nothing to do, and what the last one did stays.
         """
-        later = [row for k, row in enumerate(self.rollouts) if k >= len(rollouts)]
-        there = [row for k, row in enumerate(later, len(rollouts)) if rollout_path(self.path.parent, k).exists()]
-        self.rollouts = rollouts + there
+        later = range(len(rollouts), len(self.rollouts))
+        there = itertools.takewhile(lambda k: rollout_path(self.path.parent, k).exists(), later)
+        self.rollouts = rollouts + [self.rollouts[k] for k in there]
         self.played = played or self.played
         self._write(complete=True)
         return self.rollouts

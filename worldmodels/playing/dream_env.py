@@ -41,7 +41,7 @@ class Dream(gymnasium.Env):
         self.dreams.begin(0, self.np_random)
         self.steps = 0
         self._show()
-        return self.dreams.z[0], {}
+        return self.dreams.z[0].copy(), {}
 
     def _load(self):
         folders = self.task.weights_folders(self.weights)
@@ -57,7 +57,7 @@ class Dream(gymnasium.Env):
         self.steps += 1
         self._show()
         reward = float(self.task.end_logit)
-        return self.dreams.z[0], reward, bool(ended[0, 0]), self.steps >= self.task.max_steps, {}
+        return self.dreams.z[0].copy(), reward, bool(ended[0, 0]), self.steps >= self.task.max_steps, {}
 
     def render(self):
         if self.render_mode == "rgb_array":

@@ -47,6 +47,8 @@ def load_agent(task, path, weights=None, precision="float32"):
     run, run_path = load_run(path), _run_path(path)
     if (kind := run.get("controller", task.controller)) not in KINDS:
         raise UserError(f"{run_path} names no known kind of controller: restore it")
+    controller = task.make_controller(kind)
+    params, _ = load_parameters(path, controller.num_params)
     if (z := run.get("z", "sample")) not in READS:  # a run.json without it is of before there was a choice
         raise UserError(f"{run_path} does not say whether C reads a sample of z or its mean: restore it")
     if not isinstance(temperature := run.get("temperature", task.temperature), int | float) or not temperature > 0:
@@ -55,8 +57,6 @@ def load_agent(task, path, weights=None, precision="float32"):
         raise UserError(
             "no .run.json beside the controller says which V and M it goes with: name their folder with --weights"
         )
-    controller = task.make_controller(kind)
-    params, _ = load_parameters(path, controller.num_params)
     folder, vae, rnn = _find_world_model(task, run, weights, precision)
     return Trained(vae, rnn, controller, params.astype(np.float32), folder, z, temperature)
 

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 
+from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.scripts.cli import UserError
 
 INVISIBLE = ("dummy", "offscreen", "evdev")  # SDL falls back on these without a word
@@ -21,7 +22,8 @@ def need_display(instead):
             raise UserError(f"no display: {instead}")
     pygame = load_pygame()
     try:
-        pygame.display.init()
+        with quiet_stderr():  # the libraries of the displays that SDL tries have their own words for it
+            pygame.display.init()
     except pygame.error as error:
         raise UserError(f"no display ({error}): {instead}") from None
     if not asked_for and pygame.display.get_driver() in INVISIBLE:
