@@ -1,7 +1,9 @@
 """Small things that several tests share."""
 
 import json
-from types import SimpleNamespace
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -11,17 +13,26 @@ from worldmodels.parallel.threads import limit_threads
 limit_threads()  # before Keras is imported: tests share the cores with one another
 
 
+class Untrained(NamedTuple):
+    """An agent on disk, as the numbered scripts leave one."""
+
+    weights: Path  # the folder of V, M and where dreams start
+    best: Path  # C; the note on the run is beside it
+    vae: Any
+    rnn: Any
+
+
 @pytest.fixture(scope="session")
 def untrained(tmp_path_factory):
-    """An untrained car agent on disk, as the numbered scripts leave one: .weights (V, M, initial_z) and .best (C)."""
+    """An untrained car agent."""
     from carracing.task import CARRACING
     from worldmodels.files.weights import fingerprint
-    from worldmodels.task import build_rnn, build_vae, save_world_model
+    from worldmodels.playing.loading import save_world_model
 
     folder = tmp_path_factory.mktemp("untrained")
     weights, log = folder / "weights", folder / "log"
     log.mkdir()
-    vae, rnn = build_vae(CARRACING), build_rnn(CARRACING)
+    vae, rnn = CARRACING.make_vae(), CARRACING.make_rnn()
     save_world_model(weights, vae, rnn)
     rng = np.random.default_rng(0)
     starts = np.round(rng.normal(0, 10000, (2, 5, 32))).astype(int).tolist()
@@ -29,4 +40,19 @@ def untrained(tmp_path_factory):
     best, run = log / "carracing.cma.16.64.best.json", log / "carracing.cma.16.64.run.json"
     best.write_text(json.dumps([rng.normal(0, 0.3, 867).tolist(), 123.4]))
     run.write_text(json.dumps({"controller": "z_h", "vae": fingerprint(vae), "rnn": fingerprint(rnn)}))
-    return SimpleNamespace(weights=weights, best=best, vae=vae, rnn=rnn)
+    return Untrained(weights, best, vae, rnn)
+
+
+@pytest.fixture
+def moved(untrained, tmp_path):
+    """A copy of the untrained agent that may be damaged."""
+    weights = shutil.copytree(untrained.weights, tmp_path / "weights")
+    log = shutil.copytree(untrained.best.parent, tmp_path / "log")
+    return untrained._replace(weights=weights, best=log / untrained.best.name)
+
+
+@pytest.fixture
+def no_display(monkeypatch):
+    """Neither this process nor those that it starts can open a window."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)

@@ -11,6 +11,7 @@ from worldmodels.parallel.threads import thread_limits
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = os.environ | thread_limits()
+TIMEOUT = 900  # seconds: for what hangs, not for what is slow on a busy machine
 
 
 class Scripts:
@@ -20,15 +21,15 @@ class Scripts:
         self.folder = ROOT / task
 
     def start(self, folder, script, *options):
-        """Start a script inside a folder."""
+        """Start a script inside a folder. script: a name, or the path of one that lies elsewhere."""
         command = [sys.executable, self.folder / script, *map(str, options)]
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, text=True, **pipes)
+        return subprocess.Popen(command, cwd=folder, env=os.environ | thread_limits(), text=True, **pipes)
 
     def run(self, folder, script, *options, code=0):
         """Run a script inside a folder; returns what it printed. The exit code has to be `code`."""
         process = self.start(folder, script, *options)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=TIMEOUT)
         assert process.returncode == code, f"{script}: exit code {process.returncode}\n{out}\n{err}"
         return out + err
 
@@ -43,7 +44,7 @@ class Scripts:
 
 def kill_when(process, condition):
     """kill -9 a script as soon as the condition holds; it has to be running then."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + TIMEOUT
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

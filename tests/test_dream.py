@@ -1,23 +1,17 @@
-"""The dream against what its M was told to predict: a small M with weights set by hand, so that the answer is known."""
+"""M's dreams against what M was told to predict: a small M with weights set by hand, so that the answer is known."""
 
-import json
-from pathlib import Path
-
-import gymnasium
 import numpy as np
 import pytest
-from gymnasium import spaces
-from gymnasium.utils.env_checker import check_env
 
-import carracing  # noqa: F401  registers the environments
+import worldmodels.dream
 from worldmodels.controller import Controller
-from worldmodels.dream import Dream, DreamSteps, World, dream, load_starts
+from worldmodels.dream import Dreams
 from worldmodels.rnn import MDNRNN
-from worldmodels.scripts.cli import UserError
-from worldmodels.task import Task
+from worldmodels.rollout import Job, run_episodes
 
 Z, A, H, K = 2, 1, 4, 2
 SHARES, MEANS, STDS = np.array([0.7, 0.3]), np.array([-3.0, 3.0]), np.array([0.5, 0.2])
+STARTS = np.array([[1, 2], [3, 4]], np.float32), np.full((2, Z), -100, np.float32)
 
 
 def small_rnn(done=False, end_logit=-1.0):
@@ -34,35 +28,22 @@ def set_weights(rnn, **values):
         variable.assign(np.broadcast_to(np.float32(value), variable.shape))
 
 
-def world_of(rnn):
-    return World(None, rnn, np.array([[1, 2], [3, 4]], np.float32), np.full((2, Z), -100, np.float32))
+def dream(rnn, seeds, temperature=1.0, max_steps=20, params=(0, 0, 0), kind="z", slots=None, **options):
+    """The Episodes of the dreams with these seeds, in their order; by default all at once."""
+    controller, seeds = Controller(kind, Z, H, A), list(seeds)
+    world = Dreams(rnn, STARTS, temperature, controller, lambda x: x, slots or len(seeds), max_steps, **options)
+    jobs = [Job(seed, np.float32(params), tag) for tag, seed in enumerate(seeds)]
+    return sorted(run_episodes(world, jobs), key=lambda episode: episode.job.tag)
 
 
-def play(rnn, seeds, temperature=1.0, max_steps=20, params=(0, 0, 0)):
-    """All steps of a batch of dreams: z (T, B, Z), actions (T, B, A), alive (T, B)."""
-    graph = DreamSteps(rnn, temperature, Controller("z", Z, H, A), to_action=lambda outputs: outputs)
-    return [np.array(x) for x in zip(*dream(world_of(rnn), graph, params, seeds, max_steps), strict=True)]
-
-
-def small_task(done, max_steps=20):
-    names = {"name": "small", "folder": Path("nowhere"), "controller": "z", "controller_bias": True}
-    functions = {"to_action": lambda outputs: outputs, "make_env": None}
-    sizes = {"z_size": Z, "hidden_size": H, "action_size": A, "max_steps": max_steps, "shortest_episode": 1}
-    return Task(**names, **functions, **sizes, end_logit=done)
-
-
-class SmallDream(Dream):
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 50}  # noqa: RUF012
-
-    def __init__(self, world, **options):
-        super().__init__(small_task(world.rnn.done), spaces.Box(-1, 1, (A,), np.float32), **options)
-        self.world = world
-        self.graph = DreamSteps(world.rnn, self.temperature)
+def zs_of(rnn, seeds, *args, **options):
+    """All z of dreams of one length: (B, T + 1, Z)."""
+    return np.array([e.frames.observations for e in dream(rnn, seeds, *args, record=True, **options)])
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.3])
 def test_next_z_follows_the_mixture_at_the_temperature(temperature):
-    z = play(small_rnn(), range(4000), temperature, max_steps=2)[0][1]  # (B, Z): two independent draws a dream
+    z = zs_of(small_rnn(), range(4000), temperature, 1)[:, 1]  # (B, Z): two independent draws a dream
     shares = SHARES ** (1 / temperature)
     shares /= shares.sum()
     low = z < 0  # the components lie at -3 and 3, too far apart to be mistaken
@@ -73,24 +54,26 @@ def test_next_z_follows_the_mixture_at_the_temperature(temperature):
 
 
 def test_dreams_start_where_episodes_did():
-    first = play(small_rnn(), range(50), max_steps=1)[0][0]
+    first = zs_of(small_rnn(), range(50), max_steps=1)[:, 0]
     assert {tuple(z) for z in first.round(3).tolist()} == {(1, 2), (3, 4)}
 
 
 def test_controller_reads_z_and_the_state_before_it():
     rnn, rng = MDNRNN(Z, A, H, mixtures=K), np.random.default_rng(3)
     params = rng.normal(size=1 + (Z + H) * A).astype(np.float32)
-    graph = DreamSteps(rnn, 1.0, Controller("z_h", Z, H, A), to_action=lambda outputs: outputs)
+    ((_, _, _, _, frames),) = dream(rnn, [7], max_steps=25, params=params, kind="z_h", record=True)
     h, c = np.zeros((1, H), np.float32), np.zeros((1, H), np.float32)
-    for z, action, _ in dream(world_of(rnn), graph, params, [7], 5):
+    for z, action in zip(frames.observations[:-1, None], frames.actions[:, None], strict=True):
         expected = np.tanh(params[0] + np.concatenate([z, h], axis=1) @ params[1:])
-        np.testing.assert_allclose(action[:, 0], expected, rtol=1e-5)
+        np.testing.assert_allclose(action[:, 0], expected, rtol=1e-4)
         h, c = (np.array(x) for x in rnn.step(np.concatenate([z, action], axis=1), (h, c)))
 
 
-def test_dream_ends_when_the_end_logit_is_positive():
-    assert play(small_rnn(done=True, end_logit=0.1), range(3))[2].sum(0).tolist() == [1, 1, 1]
-    assert play(small_rnn(done=True, end_logit=-0.1), range(3))[2].sum(0).tolist() == [20, 20, 20]
+@pytest.mark.parametrize(("end_logit", "steps"), [(0.1, 1), (-0.1, 45)])
+def test_dream_ends_when_the_end_logit_is_positive_and_every_step_is_worth_1(end_logit, steps):
+    rnn = small_rnn(done=True, end_logit=end_logit)
+    for episode in dream(rnn, range(3), max_steps=45):
+        assert (episode.score, episode.steps) == (steps, steps)
 
 
 def test_restart_flag_is_1_at_the_first_step_alone():
@@ -105,67 +88,50 @@ def test_restart_flag_is_1_at_the_first_step_alone():
     output_bias = rnn.output_bias.numpy()
     output_bias[0] = 0.5
     set_weights(rnn, kernel=kernel, bias=bias, output_kernel=output_kernel, output_bias=output_bias)
-    assert play(rnn, range(3))[2].sum(0).tolist() == [2, 2, 2]
+    assert [episode.steps for episode in dream(rnn, range(5), slots=2)] == [2] * 5  # in slots that were used, too
 
 
-def test_dream_with_an_end_logit_pays_1_a_step_and_terminates():
-    env = SmallDream(world_of(small_rnn(done=True, end_logit=1.0)))
-    env.reset(seed=0)
-    assert env.step(np.zeros(A, np.float32))[1:4] == (1.0, True, False)
+def random_ends():
+    """An M whose dreams end after some dozen steps, each at another."""
+    rnn, rng = MDNRNN(Z, A, H, mixtures=K, done=True), np.random.default_rng(1)
+    for variable in rnn.trainable_variables:
+        variable.assign(rng.normal(0, 1.5, variable.shape))
+    set_weights(rnn, output_bias=np.concatenate([[-2], rnn.output_bias.numpy()[1:]]))
+    return rnn
 
 
-def test_dream_without_an_end_logit_pays_nothing_and_is_truncated():
-    env = SmallDream(world_of(small_rnn()))
-    env.reset(seed=0)
-    steps = [env.step(np.zeros(A, np.float32))[1:4] for _ in range(20)]
-    assert steps == [(0.0, False, False)] * 19 + [(0.0, False, True)]
+def test_what_is_recorded_is_what_was_dreamt_to_its_end_and_no_further():
+    episodes = dream(random_ends(), range(30), max_steps=50, slots=4, record=True)
+    assert len({episode.steps for episode in episodes}) > 5  # else this would test little
+    for episode in episodes:
+        observations, actions, rewards = episode.frames
+        assert observations.shape == (episode.steps + 1, Z) and observations.dtype == np.float32
+        assert actions.shape == (episode.steps, A) and rewards.tolist() == [1.0] * episode.steps
+    whole = zs_of(small_rnn(), [5], max_steps=50)[0]
+    assert (zs_of(small_rnn(), [5], max_steps=30)[0] == whole[:31]).all()
 
 
-def test_environment_and_batch_dream_the_same_of_the_same_seed():
-    rnn, params = MDNRNN(Z, A, H, mixtures=K), np.array([0.1, 0.5, -0.5], np.float32)
-    batched = play(rnn, [11, 12, 13], temperature=1.2, max_steps=6, params=params)[0]
-    env = SmallDream(world_of(rnn), temperature=1.2)
-    for row, seed in enumerate((11, 12, 13)):
-        z, _ = env.reset(seed=seed)
-        for expected in batched[:, row]:
-            np.testing.assert_allclose(z, expected, atol=1e-5)
-            z = env.step(np.tanh(params[:1] + z @ params[1:]))[0]
+def test_those_who_watch_see_every_step_of_every_dream():
+    seen = {0: [], 1: []}
+    steps = dream(random_ends(), [3, 4], max_steps=50, watch=lambda slot, *step: seen[slot].append(step), record=True)
+    for slot, episode in enumerate(steps):
+        zs, actions = (np.array(column) for column in zip(*seen[slot], strict=True))
+        assert (zs == episode.frames.observations[:-1]).all() and (actions == episode.frames.actions).all()
 
 
-def test_gymnasium_makes_the_car_dream_and_check_env_passes(untrained, monkeypatch):
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    env = gymnasium.make("WorldModels/CarRacingDream-v0", weights=untrained.weights, render_mode="rgb_array")
-    check_env(env.unwrapped)
-    z, _ = env.reset(seed=1)
-    assert z.shape == (32,) and z.dtype == np.float32
-    picture = env.render()
-    assert picture.shape == (384, 384, 3) and picture.dtype == np.uint8
-    decoded = np.array(untrained.vae.decoder(z[None]))[0]  # (64, 64, 3) in [0, 1]
-    np.testing.assert_allclose(picture[::6, ::6], decoded * 255, atol=0.51)
-    again, _ = env.reset(seed=1)
-    np.testing.assert_array_equal(z, again)
+def test_nothing_is_recorded_unless_asked_for():
+    assert [episode.frames for episode in dream(small_rnn(), range(2))] == [None, None]
 
 
-def test_dream_needs_weights_and_a_temperature(tmp_path):
-    with pytest.raises(UserError, match="temperature has to be above 0"):
-        gymnasium.make("WorldModels/CarRacingDream-v0", temperature=0.0)
-    env = gymnasium.make("WorldModels/CarRacingDream-v0", weights=tmp_path)
-    with pytest.raises(UserError, match="the weights of V are missing"):
-        env.reset()
-
-
-DAMAGED_STARTS = ["[[[1, 2]], [[3", "[[[1, 2]]]", "[[[1]], [[2]]]", "[[], []]", "[[[1, 2]], [[3]]]", "{}"]
-DAMAGED_STARTS += ["[[[1, NaN]], [[1, 2]]]", f"[[[1, {10**400}]], [[1, 2]]]", "[[[1, 2]], [[1, Infinity]]]"]
-
-
-@pytest.mark.parametrize("content", DAMAGED_STARTS)
-def test_damaged_initial_z_is_an_error_in_one_line(content, tmp_path):
-    (tmp_path / "initial_z.json").write_text(content)
-    with pytest.raises(UserError, match=r"initial_z\.json"):
-        load_starts(tmp_path, Z)
-
-
-def test_initial_z_is_divided_by_10000(tmp_path):
-    (tmp_path / "initial_z.json").write_text(json.dumps([[[10000, -5000]], [[0, 20000]]]))
-    mu, logvar = load_starts(tmp_path, Z)
-    assert mu.tolist() == [[1, -0.5]] and logvar.tolist() == [[0, 2]]
+@pytest.mark.parametrize("slots", [4, 8, 20, 32])
+def test_a_dream_does_not_depend_on_its_slot(slots, monkeypatch):
+    """Also where kernels sum the last rows of so many in another order: with an M of the car's size."""
+    monkeypatch.setattr(worldmodels.dream, "STEPS", 3)  # a smaller program is built sooner
+    rnn, controller, rng = MDNRNN(), Controller("z_h", 32, 256, 3), np.random.default_rng(0)
+    starts = rng.normal(size=(2, 5, 32)).astype(np.float32)
+    jobs = [Job(seed, rng.normal(0, 0.3, 867).astype(np.float32), seed) for seed in range(slots)]
+    orders = []
+    for order in (jobs, jobs[::-1]):
+        world = Dreams(rnn, starts, 1.0, controller, lambda x: x, slots, 5, record=True)
+        orders.append({episode.job.tag: episode.frames.observations for episode in run_episodes(world, order)})
+    assert all((orders[0][tag] == orders[1][tag]).all() for tag in range(slots))

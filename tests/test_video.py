@@ -1,17 +1,15 @@
 """Pictures, video files, windows and keys; the windows on SDL's dummy driver."""
 
-import os
 import resource
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
-from types import SimpleNamespace
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from scripts import ROOT, TIMEOUT, Scripts
 
 from carracing import env as car_env
 from carracing.task import CARRACING
@@ -19,7 +17,6 @@ from worldmodels.playing import watch, window
 from worldmodels.playing.video import side_by_side, write_video
 from worldmodels.scripts.cli import UserError
 
-SCRIPTS = Path(__file__).resolve().parents[1] / "carracing"
 RED, BLUE = (np.tile(np.uint8(color), (120, 90, 1)) for color in ((255, 0, 0), (0, 0, 255)))
 
 
@@ -34,10 +31,10 @@ def dummy_display(monkeypatch):
     pygame.quit()
 
 
-def options_for(untrained, video, **changes):
-    options = {"controller": untrained.best, "weights": untrained.weights, "video": video, "precision": "float32"}
-    options |= {"episodes": 1, "seed": 5, "slots": 2, "frames": 6, "temperature": 1.0, "z": None}
-    return SimpleNamespace(**(options | changes))
+def show(agent, video, dream):
+    """Six frames of one episode."""
+    how = {"slots": 2, "weights": agent.weights, "precision": "float32", "z": None, "temperature": None}
+    watch.watch(CARRACING, agent.best, dream=dream, episodes=1, seed=5, video=video, frames=6, **how)
 
 
 def test_small_pictures_are_enlarged_beside_a_large_one():
@@ -95,7 +92,7 @@ def test_unknown_format_and_unwritable_folder_are_errors(tmp_path):
 
 
 def test_agent_is_shown_as_game_view_and_reconstruction(untrained, tmp_path, capsys):
-    watch.watch_agent(CARRACING, options_for(untrained, tmp_path / "agent.mp4"))
+    show(untrained, tmp_path / "agent.mp4", dream=False)
     video = iio.imread(tmp_path / "agent.mp4")
     assert video.shape == (6, 432, 1416, 3)
     score = capsys.readouterr().out.splitlines()[0]
@@ -105,38 +102,35 @@ def test_agent_is_shown_as_game_view_and_reconstruction(untrained, tmp_path, cap
     np.testing.assert_allclose(seen, first, atol=25)  # video compresses
 
 
-def test_dream_is_shown_as_v_decodes_it(untrained, tmp_path):
-    watch.watch_dream(CARRACING, options_for(untrained, tmp_path / "dream.gif"), 50)
+def test_dream_is_shown_as_v_decodes_it(untrained, tmp_path, capsys):
+    show(untrained, tmp_path / "dream.gif", dream=True)
     assert iio.imread(tmp_path / "dream.gif").shape == (3, 216, 200, 3)
+    assert "seed 5: dreamt 6 frames" in capsys.readouterr().out
 
 
 def test_interrupted_dream_leaves_no_video(untrained, tmp_path):
     command = [sys.executable, "dream_model.py", untrained.best, "--weights", untrained.weights]
     process = subprocess.Popen(
         [*command, "--video", tmp_path / "dream.mp4"],
-        cwd=SCRIPTS,
+        cwd=ROOT / "carracing",
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell ignores it
     )
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + TIMEOUT
     while not any(tmp_path.iterdir()) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=300)
+    _, said = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130, said
     assert b"Traceback" not in said
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("display", [None, ":987"])
-def test_without_a_display_driving_is_refused_in_one_line(display):
-    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")}
-    environment |= {"DISPLAY": display} if display else {}
-    command = [sys.executable, "env.py"]
-    result = subprocess.run(command, cwd=SCRIPTS, env=environment, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 2
-    assert [line.startswith("error: no display") for line in result.stderr.splitlines()][-1]
-    assert "Traceback" not in result.stderr
+def test_without_a_display_driving_is_refused_in_one_line(display, tmp_path, no_display, monkeypatch):
+    if display:
+        monkeypatch.setenv("DISPLAY", display)
+    assert "error: no display" in Scripts("carracing").error_of(tmp_path, "env.py")
 
 
 def test_window_shows_the_picture(dummy_display):
@@ -147,10 +141,9 @@ def test_window_shows_the_picture(dummy_display):
     screen.close()
 
 
-def test_closing_the_window_ends_without_an_error(untrained, dummy_display, capsys):
-    options = options_for(untrained, None)
-    watch.check_screen(options)
-    with watch.open_screen(options, "title", 1000) as show:
+def test_closing_the_window_ends_without_an_error(dummy_display):
+    watch.check_screen(None)
+    with watch.open_screen(None, "title", 1000) as show:
         show(RED)
         dummy_display.event.post(dummy_display.event.Event(dummy_display.QUIT))
         show(RED)

@@ -1,0 +1,146 @@
+"""generation_script.py: what is in a folder of rollouts is made once, gone on with, and never mistaken for another."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scripts import Scripts, kill_when
+
+from carracing.task import CARRACING
+from worldmodels.data import generation
+from worldmodels.files.writing import save_npz
+from worldmodels.scripts.cli import UserError
+
+SHORT = dataclasses.replace(CARRACING, max_steps=20)
+SCRIPTS = Scripts("carracing")
+SCRIPT = Path(__file__).with_name("short_generation.py")
+
+
+@pytest.fixture
+def generate(untrained, tmp_path, monkeypatch):
+    """Fills tmp_path/"expert" with rollouts of 20 frames. One worker, which is this process. Returns the manifest."""
+    monkeypatch.setattr(generation, "run_in_processes", lambda work, jobs, workers: work(iter(jobs)))
+    monkeypatch.setattr(generation, "SLOTS", 4)
+    which = {"controller": untrained.best, "weights": untrained.weights, "precision": "float32"}
+
+    def generate(rollouts, seed=7, dtype="uint8"):
+        generation.generate(SHORT, workers=1, rollouts=rollouts, out="expert", seed=seed, dtype=dtype, **which)
+        return json.loads(Path("expert/manifest.json").read_text())
+
+    monkeypatch.chdir(tmp_path)
+    return generate
+
+
+def rollouts():
+    """{name: content} of the rollouts that are there."""
+    return {path.name: path.read_bytes() for path in Path("expert").glob("rollout_*.npz")}
+
+
+def no_process(*_):
+    pytest.fail("processes were started")
+
+
+def test_a_killed_generation_goes_on_and_makes_damaged_files_again(untrained, tmp_path):
+    options = ("--controller", untrained.best, "--weights", untrained.weights, "--out", "again", "--rollouts", 12)
+    killed = SCRIPTS.start(tmp_path, SCRIPT, *options, "--workers", 1)
+    kill_when(killed, lambda: len(list(tmp_path.glob("again/rollout_*.npz"))) >= 2)
+    done = {path: path.read_bytes() for path in tmp_path.glob("again/rollout_*.npz")}
+    first, second, *_ = done
+    first.write_bytes(done[first][:1000])  # cut short
+    broken = bytearray(done[second])
+    broken[len(broken) // 2] ^= 255  # a flipped bit in mid-file
+    second.write_bytes(broken)
+    output = SCRIPTS.run(tmp_path, SCRIPT, *options, "--workers", 2)
+    assert f"{len(done) - 2} of the 12 rollouts asked for are in again already, 2 damaged" in output
+    assert all(path.read_bytes() == content for path, content in done.items())  # same seed, same bytes
+    assert json.loads((tmp_path / "again" / "manifest.json").read_text())["complete"]
+
+
+def test_float64_rollouts_have_the_schema_of_2019(generate):
+    generate(1, dtype="float64")
+    with np.load("expert/rollout_0.npz") as data:
+        types = {name: str(data[name].dtype) for name in data}
+        assert types == dict.fromkeys(("observations", "actions", "rewards"), "float64") | {"terminals": "bool"}
+        assert data["observations"].max() > 1  # whole numbers 0-255
+
+
+def test_rollouts_of_two_kinds_do_not_share_a_folder(generate):
+    generate(1)
+    with pytest.raises(UserError, match="made with another seed: choose another --out"):
+        generate(1, seed=5)
+    with pytest.raises(UserError, match="made with another dtype: choose another --out"):
+        generate(1, dtype="float64")
+    Path("expert/manifest.json").unlink()
+    with pytest.raises(UserError, match=r"no manifest\.json that says how they were made: choose another --out"):
+        generate(1)
+
+
+def test_fewer_rollouts_than_are_there_leave_the_others_alone(generate, capsys):
+    played = generate(3)["played"]
+    assert played["frames"] == 60 and played["processes"] == 1
+    before = rollouts()
+    capsys.readouterr()
+    manifest = generate(1)
+    output = capsys.readouterr().out
+    assert "1 of the 1 rollouts asked for are in expert already" in output and "3 rollouts in expert" in output
+    assert manifest["played"] == played and len(manifest["rollouts"]) == 3 and rollouts() == before
+
+
+def swap(paths):
+    paths[0].rename("aside")
+    paths[1].rename(paths[0])
+    Path("aside").rename(paths[1])
+
+
+def add_rewards(paths):
+    """A rollout that is whole and of the right layout, but scores more than was played."""
+    with np.load(paths[1]) as data:
+        arrays = dict(data)
+    arrays["rewards"][0] += 100
+    save_npz(paths[1], arrays, compress=1)
+
+
+@pytest.mark.parametrize(("change", "wrong"), [(swap, 2), (add_rewards, 1)])
+def test_a_rollout_of_other_content_than_was_noted_is_made_again(generate, change, wrong, capsys):
+    manifest, before = generate(3), rollouts()
+    change([Path(f"expert/rollout_{k}.npz") for k in range(3)])
+    assert rollouts() != before
+    again = generate(3)
+    assert f"{3 - wrong} of the 3 rollouts asked for are in expert already, {wrong} damaged" in capsys.readouterr().out
+    assert rollouts() == before and again["rollouts"] == manifest["rollouts"]
+
+
+def test_a_manifest_that_lists_files_that_are_not_there_is_put_right(generate):
+    """The summary at place k stays that of rollout_<k>.npz."""
+    manifest, before = generate(4), rollouts()
+    Path("expert/rollout_2.npz").unlink()
+    assert generate(1)["rollouts"] == manifest["rollouts"][:2]
+    assert generate(4)["rollouts"] == manifest["rollouts"] and rollouts() == before
+
+
+def test_a_folder_in_the_place_of_a_rollout_is_refused_at_once(generate, monkeypatch):
+    generate(1)
+    Path("expert/rollout_1.npz").mkdir()
+    monkeypatch.setattr(generation, "run_in_processes", no_process)
+    with pytest.raises(UserError, match=r"rollout_1\.npz is no file: remove it, or choose another --out"):
+        generate(2)
+
+
+def test_a_damaged_manifest_is_one_line(generate):
+    manifest = generate(1)
+    for damage in [{"rollouts": rows} for rows in ([{"seed": 1}], [7], {"a": 1}, "no list")] + [{"made_with": 7}]:
+        Path("expert/manifest.json").write_text(json.dumps(manifest | damage))
+        with pytest.raises(UserError, match=r"the manifest of the rollouts is damaged: .*manifest\.json"):
+            generate(1)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "two", "1.5"])
+def test_a_wrong_number_of_threads_is_one_line(tmp_path, number):
+    assert "--threads" in SCRIPTS.error_of(tmp_path, "generation_script.py", "--threads", number)
+
+
+def test_a_missing_controller_is_one_line(tmp_path):
+    options = ("--workers", 1, "--controller", "nothing.json")
+    assert "nothing.json" in SCRIPTS.error_of(tmp_path, "generation_script.py", *options)

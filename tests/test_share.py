@@ -1,0 +1,66 @@
+"""Jobs shared among processes: each takes what it is quick enough to take, and none hoards."""
+
+import os
+
+import pytest
+
+from worldmodels.parallel.share import Share, even_share
+from worldmodels.parallel.workers import run_in_processes
+from worldmodels.scripts.cli import UserError
+
+
+def test_nothing_is_given_to_who_holds_its_share():
+    share = Share("abcd", 2)
+    assert [next(share) for _ in range(4)] == ["a", "b", None, None]
+    share.finished()
+    assert [next(share) for _ in range(2)] == ["c", None]
+    share.finished()
+    share.finished()
+    assert next(share) == "d"
+    with pytest.raises(StopIteration):
+        next(share)
+
+
+@pytest.mark.parametrize(("jobs", "processes", "most"), [(8, 2, 4), (9, 2, 5), (3, 8, 1), (1, 1, 1)])
+def test_an_even_share_deals_all_jobs_out(jobs, processes, most):
+    assert even_share(jobs, processes) == most
+
+
+def take_all_there_is(jobs):
+    """Starts whatever it is given, as a loop with many slots does; yields (process, how many it held at once)."""
+    more = True
+    while more:
+        held = 0
+        for job in jobs:
+            if job is None:
+                break
+            held += 1
+        else:
+            more = False
+        yield from [(os.getpid(), held)] * held
+
+
+def test_every_job_is_done_and_no_process_holds_more_than_its_share():
+    results = list(run_in_processes(take_all_there_is, list(range(10)), 2))
+    assert len(results) == 10 and {pid for pid, _ in results}.isdisjoint({os.getpid()})
+    assert max(held for _, held in results) <= 5
+
+
+def fail(jobs):
+    for job in jobs:
+        if job == "the user's mistake":
+            raise UserError("choose another")
+        if job == "a bug":
+            raise ValueError("of two\nlines")
+        os._exit(int(job))
+    yield
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [("the user's mistake", "^choose another$"), ("a bug", "failed: ValueError: of two lines"), (3, "exit code 3")],
+)
+def test_a_process_that_fails_is_one_line(job, message):
+    with pytest.raises(UserError, match=message) as error:
+        list(run_in_processes(fail, [job], 1))
+    assert "\n" not in str(error.value)
