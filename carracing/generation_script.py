@@ -13,7 +13,7 @@ from worldmodels.scripts import precision
 from worldmodels.scripts.cli import Parser, positive_int, run, seed
 
 ROLLOUTS_PER_WORKER = 1000  # as in the fork that made the data of Ke et al. (2019)
-SHIPPED = Path(__file__).resolve().parent / "pretrained" / "carracing.cma.16.64.best.json"
+SHIPPED = Path(__file__).resolve().parent / "pretrained" / "carracing.cma.2.64.best.json"
 
 
 def main():
