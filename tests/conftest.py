@@ -1,6 +1,7 @@
 """Small things that several tests share."""
 
 import json
+import signal
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import pytest
 from worldmodels.parallel.threads import limit_threads
 
 limit_threads()  # before Keras is imported: tests share the cores with one another
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in its background without it
 
 
 class Untrained(NamedTuple):

@@ -19,8 +19,10 @@ def make_folder(path):
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = _temporary(path / "writable")
-        probe.touch()
-        probe.unlink()
+        try:
+            probe.touch()
+        finally:  # a Ctrl-C may come here, too
+            probe.unlink(missing_ok=True)
         _remove_leftovers(path)
     except OSError as error:
         raise UserError(f"cannot write to the folder {path}: {explain_os_error(error)}") from None
