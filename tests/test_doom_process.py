@@ -170,14 +170,19 @@ def start_playing(tmp_path):
     """Starts a process, in a session of its own, inside tmp_path/here and with tmp_path/temporary for its files."""
     (tmp_path / "here").mkdir()
     (tmp_path / "temporary").mkdir()
+    started = []
 
     def start(how="endlessly"):
         environment = ENVIRONMENT | {"TMPDIR": str(tmp_path / "temporary")}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         command = [sys.executable, "-c", PLAY, how]
-        return subprocess.Popen(command, cwd=tmp_path / "here", env=environment, start_new_session=True, **pipes)
+        process = subprocess.Popen(command, cwd=tmp_path / "here", env=environment, start_new_session=True, **pipes)
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    for process in started:  # of a test that has failed
+        process.kill()
 
 
 def all_that_is_left(tmp_path):
