@@ -1,8 +1,8 @@
 """Small things that several tests share."""
 
 import json
-import signal
 import shutil
+import signal
 from pathlib import Path
 from typing import Any, NamedTuple
 
