@@ -25,7 +25,7 @@ DREAMS = {f"dream at {temperature}": temperature for temperature in (0.5, 1.0, 1
 WORLDS = ("game", *DREAMS)
 
 
-def make_world(name):
+def make_env(name):
     if name == "game":
         from doomrnn.env import DoomTakeCover
 
@@ -38,27 +38,30 @@ def make_world(name):
 def play(jobs):
     """Yields (world, player, seed, score) of each (world, player, seed)."""
     limit_threads()
-    from doomrnn.env import ACTION_SIZE, MAX_STEPS
+    from doomrnn.task import DOOM
     from worldmodels.data.policies import HeldActions
-    from worldmodels.rollout import Job, run_episodes
+    from worldmodels.rollout import Environments, Job, run_episodes
 
     envs = {}
     for world, player, seed in jobs:
         if world not in envs:
-            envs[world] = make_world(world)
-        policy = HeldActions(ACTION_SIZE, 1, LONGEST[player])
-        for episode in run_episodes([envs[world]], policy, [Job(seed)], MAX_STEPS):
-            yield world, player, seed, episode.score
+            envs[world] = make_env(world)
+        policy = HeldActions(DOOM, longest=LONGEST[player])
+        (episode,) = run_episodes(Environments([envs[world]], policy, DOOM.max_steps), [Job(seed)])
+        yield world, player, seed, episode.score
 
 
 def main():
     parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--episodes", type=positive_int, default=100, help="episodes of each player in each world")
     parser.add_argument("--workers", type=positive_int, default=available_cores(), help="processes")
-    args = parser.parse_args()
-    seeds = TEST[: args.episodes]
+    compare(**vars(parser.parse_args()))
+
+
+def compare(*, episodes, workers):
+    seeds = TEST[:episodes]
     jobs = [(world, player, seed) for world in WORLDS for player in LONGEST for seed in seeds]
-    played = run_in_processes(play, jobs, min(args.workers, len(jobs)))
+    played = run_in_processes(play, jobs, min(workers, len(jobs)))
     scores = {tuple(job): score for *job, score in tqdm(played, total=len(jobs), unit="episode")}
     worlds = {world: {} for world in WORLDS}
     for world in WORLDS:

@@ -7,52 +7,61 @@ labels say where there is one, and its contrast is how much its pixels differ fr
 frame. docs/doom_resolution.png shows the smallest ones. The resolutions take turns; look at the ratios.
 """
 
+import contextlib
 import statistics
+import tempfile
 import timeit
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import vizdoom
 from env import gymnasium_contestant
 from PIL import Image, ImageDraw
 
-from doomrnn.env import ACTION_SIZE, MAX_STEPS, SIZE, DoomTakeCover
+from doomrnn.env import SIZE, DoomTakeCover
+from doomrnn.game import set_up
+from doomrnn.task import DOOM
 from worldmodels.data.policies import HeldActions
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import atomic_path, save_json
 from worldmodels.parallel.threads import limit_threads
-from worldmodels.rollout import Job, run_episodes
+from worldmodels.rollout import Environments, Job, run_episodes
 from worldmodels.scripts.cli import Parser, non_negative_int, positive_int, run
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT, PICTURE = ROOT / "results" / "benchmark_doom_resolution.json", ROOT / "docs" / "doom_resolution.png"
 REFERENCE = "640x480"
+HEALTH = vizdoom.GameVariable.HEALTH
 RESOLUTIONS = {REFERENCE: 1, "320x240": 3, "160x120": 8}  # and how many steps each takes while the first takes one
 FAR = 16  # a fireball is far if it is at most so many of 640 pixels wide, which is 1.6 of 64; next to the imp it is 10
 MARGIN = 5  # pixels of 64 that have to be around it
 ENLARGED, MOMENTS = 4, 4
 
 
-class Labelled(vizdoom.DoomGame):
-    """A game that says which objects are in the picture, and where."""
+def labelled_game():
+    """A game of our own that says which objects are in the picture, and where."""
+    game = vizdoom.DoomGame()
+    set_up(game, REFERENCE)
+    game.set_labels_buffer_enabled(True)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # ViZDoom makes a folder where it starts
+        game.init()
+    return game
 
-    def __init__(self):
-        super().__init__()
-        self.set_labels_buffer_enabled(True)
 
-
-def watch(envs, seed, actions):
+def watch(labelled, envs, seed, actions):
     """Play an episode in all environments at once. Yields at each step: frames (E, 64, 64, 3), far fireballs.
 
-    far fireballs: [(visible pixels of 640x480, x, y)], x and y in pixels of the 64x64 frame; the first env is Labelled.
+    far fireballs: [(visible pixels of 640x480, x, y)], x and y in pixels of the 64x64 frame, found in `labelled`.
     Checks that rewards, health and endings agree.
     """
     frames, ended = [env.reset(seed=seed)[0] for env in envs], False
+    labelled.set_seed(envs[0]._seed)
+    labelled.new_episode()
     for action in actions:
-        yield np.array(frames, int), far_fireballs(envs[0].game.doom.get_state())
+        yield np.array(frames, int), far_fireballs(labelled.get_state())
         frames, *rest = zip(*(env.step(action) for env in envs), strict=True)
-        health = {env.game.doom.get_game_variable(vizdoom.GameVariable.HEALTH) for env in envs}
+        labelled.make_action(envs[0]._actions[-1])
+        health = {env.game.ask("get_game_variable", HEALTH) for env in envs} | {labelled.get_game_variable(HEALTH)}
         assert len(health) == 1 and all(len(set(map(str, values))) == 1 for values in rest), "not the same episode"
         ended = rest[1][0] or rest[2][0]
     assert ended
@@ -113,28 +122,28 @@ def main():
         "--steps", type=positive_int, default=1000, help="steps to time at 640x480; the others take more"
     )
     parser.add_argument("--seed", type=non_negative_int, default=0, help="of the first episode")
-    args = parser.parse_args()
+    compare(**vars(parser.parse_args()))
+
+
+def compare(*, episodes, steps, seed):
     limit_threads()
     envs = {resolution: DoomTakeCover(resolution=resolution) for resolution in RESOLUTIONS}
-    jobs = [Job(seed) for seed in range(args.seed, args.seed + args.episodes)]
-    played = run_episodes([envs["160x120"]], HeldActions(ACTION_SIZE, 1), jobs, MAX_STEPS, record=True)
+    world = Environments([envs["160x120"]], HeldActions(DOOM), DOOM.max_steps, record=True)
+    played = run_episodes(world, [Job(number) for number in range(seed, seed + episodes)])
     episodes = {episode.job.seed: episode.frames.actions for episode in played}
-    with mock.patch.object(vizdoom, "DoomGame", Labelled):
-        labelled = DoomTakeCover(resolution=REFERENCE)
-        labelled.reset()
-
+    labelled = labelled_game()
     differences, contrasts, smallest = [], [], {}
-    for seed, actions in episodes.items():
-        for frames, fireballs in watch([labelled, *list(envs.values())[1:]], seed, actions):
+    for number, actions in episodes.items():
+        for frames, fireballs in watch(labelled, list(envs.values()), number, actions):
             differences.append(np.abs(frames - frames[0]).mean((1, 2, 3)))
             for pixels, x, y in fireballs:
                 contrasts.append([contrast(frame, x, y) for frame in frames])
-                if pixels < smallest.get(seed, (np.inf,))[0]:
-                    smallest[seed] = pixels, frames, x, y
+                if pixels < smallest.get(number, (np.inf,))[0]:
+                    smallest[number] = pixels, frames, x, y
     moments = sorted(smallest.values(), key=lambda moment: moment[0])[:MOMENTS]
     draw([moment[1:] for moment in moments])
 
-    per_second = speeds(envs, episodes, args.steps)
+    per_second = speeds(envs, episodes, steps)
     contrasts, results = np.array(contrasts), {}
     for i, (resolution, env) in enumerate(envs.items()):
         results[resolution] = {

@@ -8,7 +8,6 @@ Both with the shipped C, sampling included. They take turns in one run, so that 
 import statistics
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -20,13 +19,12 @@ from worldmodels.scripts.cli import Parser, positive_float, positive_int, run
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def measure_batched(world, graph, params, slots, seeds, max_steps):
+def measure_batched(world, params, seeds):
     """Steps/s of dreams in lockstep, those that have ended replaced by the next: what evolution does."""
-    from worldmodels.dream import run_dreams
-    from worldmodels.rollout import Job
+    from worldmodels.rollout import Job, run_episodes
 
     start = time.perf_counter()
-    steps = sum(steps for _, steps in run_dreams(world, graph, (Job(s, params) for s in seeds), slots, max_steps))
+    steps = sum(episode.steps for episode in run_episodes(world, (Job(seed, params) for seed in seeds)))
     return steps / (time.perf_counter() - start)
 
 
@@ -55,30 +53,32 @@ def main():
     parser.add_argument("--temperature", type=positive_float, help="if not given, the one C was trained at")
     parser.add_argument("--controller", default=ROOT / "doomrnn/pretrained/doomrnn.cma.16.64.best.json", help="C")
     parser.add_argument("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
-    args = parser.parse_args()
+    measure(**vars(parser.parse_args()))
+
+
+def measure(*, slots, dreams, steps, turns, temperature, controller, weights):
     limit_threads()
     with quiet_stderr():
         from doomrnn.dream_env import DoomDream
         from doomrnn.task import DOOM
-        from worldmodels.dream import DreamSteps, load_dreamer
+        from worldmodels.playing.worlds import load_world
 
-        world, graph, params, facts = load_dreamer(DOOM, args)
-    env = DoomDream(facts["temperature"])
-    env.world, env.graph = world, DreamSteps(world.rnn, facts["temperature"])
-    measure_batched(world, graph, params, args.slots, range(args.slots), 20)  # traces the graphs
-    measure_single(env, params, [0], 20)
-    speeds = SimpleNamespace(batched=[], single=[])
-    for turn in range(args.turns):
-        seeds = range(turn * args.dreams, (turn + 1) * args.dreams)
-        speeds.batched.append(measure_batched(world, graph, params, args.slots, seeds, DOOM.max_steps))
-        speeds.single.append(measure_single(env, params, seeds, args.steps))
-    batched, single = statistics.median(speeds.batched), statistics.median(speeds.single)
-    print(f"one core, temperature {facts['temperature']:g}, medians of {args.turns} turns")
-    print(f"  {args.slots} dreams at once        {batched:8,.0f} steps/s")
+        world, trained = load_world(DOOM, controller, slots, dream=True, weights=weights, temperature=temperature)
+    env = DoomDream(trained.temperature, trained.folder)
+    measure_batched(world, trained.params, range(slots))  # traces the graphs
+    measure_single(env, trained.params, [0], 20)
+    speeds = {"batched": [], "single": []}
+    for turn in range(turns):
+        seeds = range(turn * dreams, (turn + 1) * dreams)
+        speeds["batched"].append(measure_batched(world, trained.params, seeds))
+        speeds["single"].append(measure_single(env, trained.params, seeds, steps))
+    batched, single = (statistics.median(speeds[name]) for name in speeds)
+    print(f"one core, temperature {trained.temperature:g}, medians of {turns} turns")
+    print(f"  {slots} dreams at once        {batched:8,.0f} steps/s")
     print(f"  Gymnasium, call by call  {single:8,.0f} steps/s")
     print(f"  ratio                    {batched / single:8.1f}")
-    data = {**origin(), **facts, "slots": args.slots}
-    data |= {"steps_per_second": vars(speeds), "median_ratio": batched / single}
+    data = {**origin(), **trained.facts(), "temperature": trained.temperature, "slots": slots}
+    data |= {"steps_per_second": speeds, "median_ratio": batched / single}
     save_json(ROOT / "results" / "benchmark_dream.json", data, indent=1)
 
 

@@ -26,13 +26,13 @@ def driven(seeds):
     with quiet_stderr():
         from carracing.generation_script import SHIPPED
         from carracing.task import CARRACING
+        from worldmodels.playing.worlds import load_world
         from worldmodels.rollout import Job, run_episodes
-        from worldmodels.task import load_agent
 
-        agent, params, _ = load_agent(CARRACING, SHIPPED, len(seeds))
-    envs = [CARRACING.make_env() for _ in seeds]
-    jobs = [Job(seed, params) for seed in seeds]
-    return {e.job.seed: e.frames.actions for e in run_episodes(envs, agent, jobs, EPISODE, record=True)}
+        world, trained = load_world(CARRACING, SHIPPED, len(seeds), dream=False)
+    world.record = True
+    jobs = [Job(seed, trained.params) for seed in seeds]
+    return {episode.job.seed: episode.frames.actions for episode in run_episodes(world, jobs)}
 
 
 class Contestant:
@@ -77,13 +77,16 @@ def main():
         "--steps", type=positive_int, default=3000, help="steps of stock gymnasium; the others take more"
     )
     parser.add_argument("--seed", type=non_negative_int, default=0, help="of the first of the tracks")
-    args = parser.parse_args()
+    compare(**vars(parser.parse_args()))
+
+
+def compare(*, steps, seed):
     limit_threads()
     from gymnasium.envs.box2d.car_racing import CarRacing as StockCarRacing
 
     from carracing.env import CarRacing
 
-    episodes = driven(range(args.seed, args.seed + EPISODES))
+    episodes = driven(range(seed, seed + EPISODES))
     contestants = {
         OURS: (gymnasium_contestant(CarRacing(), episodes), 20),
         STOCK: (gymnasium_contestant(StockCarRacing(), episodes), 1),
@@ -93,7 +96,7 @@ def main():
     for contestant, _ in contestants.values():
         contestant.play(50)  # compile, open fonts
         contestant.steps, contestant.seconds = 0, 0.0
-    for _ in range(0, args.steps, 100):
+    for _ in range(0, steps, 100):
         for contestant, share in contestants.values():
             contestant.play(100 * share)
     speeds = {name: c.steps / c.seconds for name, (c, _) in contestants.items()}

@@ -47,28 +47,28 @@ def measure_env(envs, steps, action):
     return steps * len(envs) / (time.perf_counter() - start)
 
 
-def measure_v(encoder, slots, calls):
+def measure_v(encoder, rows, calls):
     """Frames/s of V's encoder at the loop's batch."""
-    images = np.random.default_rng(0).integers(0, 256, (slots, 64, 64, 3), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (rows, 64, 64, 3), np.uint8)
     for _ in range(5):
         encoder.predict_on_batch(images)
     start = time.perf_counter()
     for _ in range(calls):
         encoder.predict_on_batch(images)
-    return calls * slots / (time.perf_counter() - start)
+    return calls * rows / (time.perf_counter() - start)
 
 
-def measure_loop(envs, agent, params, max_steps, v_speed):
+def measure_loop(world, params, v_speed):
     """Frames/s of the whole loop, and the share of each part in its time."""
     from worldmodels.rollout import Job, run_episodes
 
-    resets, steps = ([Stopwatch(env, name) for env in envs] for name in ("reset", "step"))
-    acts = Stopwatch(agent, "act")
+    resets, steps = ([Stopwatch(env, name) for env in world.envs] for name in ("reset", "step"))
+    acts = Stopwatch(world.agent, "act")
     start = time.perf_counter()
-    jobs = [Job(seed, params) for seed in range(EPISODES_PER_SLOT * len(envs))]
-    frames = sum(episode.steps for episode in run_episodes(envs, agent, jobs, max_steps))
+    jobs = [Job(seed, params) for seed in range(EPISODES_PER_SLOT * world.slots)]
+    frames = sum(episode.steps for episode in run_episodes(world, jobs))
     seconds = time.perf_counter() - start
-    v = acts.calls * len(envs) / v_speed  # V works on idle slots' rows too
+    v = acts.calls * len(world.agent.images) / v_speed  # V works on the rows of idle slots too
     parts = {
         "environment steps": sum(watch.seconds for watch in steps),
         "environment resets": sum(watch.seconds for watch in resets),
@@ -84,30 +84,33 @@ def main():
     parser.add_argument("--slots", type=positive_int, default=32, help="environments in lockstep")
     parser.add_argument("--steps", type=positive_int, default=1000, help="steps of each environment")
     precision.add_option(parser)
-    parser.add_argument("--controller", default=ROOT / "carracing/pretrained/carracing.cma.16.64.best.json", help="C")
-    args = parser.parse_args()
+    parser.add_argument("--controller", default=ROOT / "carracing/pretrained/carracing.cma.2.64.best.json", help="C")
+    measure(**vars(parser.parse_args()))
+
+
+def measure(*, slots, steps, precision, controller):
     limit_threads()
     with quiet_stderr():
         from carracing.task import CARRACING
-        from worldmodels.task import load_agent
+        from worldmodels.playing.worlds import load_world
 
-        agent, params, facts = load_agent(CARRACING, args.controller, args.slots, precision=args.precision)
-    envs = [CARRACING.make_env() for _ in range(args.slots)]
-    envs[0].reset(seed=0)  # loads the compiled renderer
-    agent.act(np.arange(args.slots), np.zeros((args.slots, 64, 64, 3), np.uint8))  # traces the graph
-    env_speed = measure_env(envs, args.steps // 4, np.array([0.05, 0.3, 0], np.float32))
-    v_speed = measure_v(agent.graph.vae.encoder, args.slots, args.steps // 4)
-    loop_speed, shares = measure_loop(envs, agent, params, args.steps, v_speed)
-    print(f"one core, {args.slots} environments in lockstep, {args.precision}")
+        world, trained = load_world(CARRACING, controller, slots, dream=False, precision=precision)
+    world.max_steps = steps
+    world.envs[0].reset(seed=0)  # loads the compiled renderer
+    world.agent.act(np.arange(slots), np.zeros((slots, 64, 64, 3), np.uint8))  # traces the graph
+    env_speed = measure_env(world.envs, steps // 4, np.array([0.05, 0.3, 0], np.float32))
+    v_speed = measure_v(trained.vae.encoder, len(world.agent.images), steps // 4)
+    loop_speed, shares = measure_loop(world, trained.params, v_speed)
+    print(f"one core, {slots} environments in lockstep, {precision}")
     for name, speed in (("env only", env_speed), ("V only", v_speed), ("whole loop", loop_speed)):
         print(f"  {name:20} {speed:8.0f} frames/s")
     print("share of the whole loop's time")
     for name, share in shares.items():
         print(f"  {name:20} {share:8.0%}")
     speeds = {"env_only": env_speed, "v_only": v_speed, "whole_loop": loop_speed}
-    data = {**origin(), "precision": args.precision, **facts}
+    data = {**origin(), "precision": precision, **trained.facts()}
     data |= {"frames_per_second": speeds, "shares": shares}
-    save_json(ROOT / "results" / f"benchmark_rollout.{args.precision}.json", data, indent=1)
+    save_json(ROOT / "results" / f"benchmark_rollout.{precision}.json", data, indent=1)
 
 
 if __name__ == "__main__":

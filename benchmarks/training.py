@@ -31,7 +31,7 @@ def seconds_per_step(model, batch, steps):
 
 
 def noise(task, sequence, rng):
-    """A batch for M: what rnn_training's batches hold."""
+    """A batch for M: what training/train_rnn.py's batches hold."""
     x = rng.standard_normal((BATCH, sequence, task.z_size + task.action_size + task.end_logit), np.float32)
     batch = {"x": x, "z_next": x[..., : task.z_size]}
     if task.end_logit:
@@ -44,23 +44,25 @@ def main():
     parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--vae_steps", type=positive_int, default=100, help="steps of V to time")
     parser.add_argument("--rnn_steps", type=positive_int, default=5, help="steps of M to time")
-    args = parser.parse_args()
+    measure(**vars(parser.parse_args()))
+
+
+def measure(*, vae_steps, rnn_steps):
     with quiet_stderr():
         import keras
 
         from carracing.task import CARRACING
         from doomrnn.task import DOOM
-        from worldmodels.task import build_rnn, build_vae
 
     rng, result = np.random.default_rng(0), origin()
     frames = rng.integers(0, 256, (BATCH, 64, 64, 3), np.uint8)
     for task, sequence in ((CARRACING, 999), (DOOM, 500)):
         for precision in PRECISIONS:
-            vae, rnn = build_vae(task, precision), build_rnn(task, precision)
+            vae, rnn = task.make_vae(precision), task.make_rnn(precision)
             vae.compile(keras.optimizers.Adam(1e-4))
             rnn.compile(keras.optimizers.Adam(1e-3, clipvalue=1.0))
-            v = BATCH / seconds_per_step(vae, (frames, vae.noise(rng, BATCH)), args.vae_steps)
-            m = seconds_per_step(rnn, noise(task, sequence, rng), args.rnn_steps)
+            v = BATCH / seconds_per_step(vae, (frames, vae.noise(rng, BATCH)), vae_steps)
+            m = seconds_per_step(rnn, noise(task, sequence, rng), rnn_steps)
             speeds = {"vae_frames_per_second": v, "rnn_seconds_per_step": m}
             result[f"{task.name}, {precision}"] = speeds | {"rnn_frames_per_second": BATCH * sequence / m}
             print(f"{task.name:9} {precision:9} V {v:7.0f} frames/s, M {m:6.2f} s a step of {BATCH} x {sequence}")

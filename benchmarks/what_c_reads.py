@@ -65,20 +65,23 @@ def main():
     parser.add_argument("--episodes", type=positive_int, default=32, help="how many, all at once")
     parser.add_argument("--frames", type=positive_int, default=700, help="of each")
     parser.add_argument("--seed", type=non_negative_int, default=777000, help="of the first")
-    args = parser.parse_args()
+    explain(**vars(parser.parse_args()))
+
+
+def explain(*, episodes, frames, seed):
     limit_threads()
     with quiet_stderr():
         from carracing.generation_script import SHIPPED
         from carracing.task import CARRACING
-        from worldmodels.rollout import Job, run_episodes
-        from worldmodels.task import load_agent
+        from worldmodels.playing.worlds import load_world
+        from worldmodels.rollout import Environments, Job, run_episodes
 
-        agent, params, facts = load_agent(CARRACING, SHIPPED, args.episodes)
-    envs = [CARRACING.make_env() for _ in range(args.episodes)]
-    reader = Reader(agent, envs)
-    list(run_episodes(envs, reader, [Job(args.seed + i, params) for i in range(args.episodes)], args.frames))
+        world, trained = load_world(CARRACING, SHIPPED, episodes, dream=False)
+    reader = Reader(world.agent, world.envs)
+    world = Environments(world.envs, reader, frames)
+    list(run_episodes(world, [Job(seed + i, trained.params) for i in range(episodes)]))
     slots, h, quantities = (np.array(column, np.float64) for column in zip(*reader.rows, strict=True))
-    fitted = slots < 0.7 * args.episodes
+    fitted = slots < 0.7 * episodes
     variances, vectors = np.linalg.eigh(np.cov(h.T))
     variances, vectors = variances[::-1], vectors[:, ::-1]
     ratios = variances[0] / variances[[9, 19, 39]]
@@ -87,7 +90,7 @@ def main():
     print(f"{'components':26}" + "".join(f"{k:6}" for k in COMPONENTS))
     for i, name in enumerate(QUANTITIES):
         print(f"{name:26}" + "".join(f"{shares[k][i]:6.2f}" for k in COMPONENTS))
-    data = {**origin(), **facts, "frames": len(h)}
+    data = {**origin(), **trained.facts(), "frames": len(h)}
     data["variances"] = variances.tolist()
     data["explained"] = {name: {k: shares[k][i] for k in COMPONENTS} for i, name in enumerate(QUANTITIES)}
     save_json(RESULT, data, indent=1)

@@ -15,8 +15,8 @@ from worldmodels.controller import load_parameters
 from worldmodels.evolution import evolve
 from worldmodels.evolving.options import ESSENTIAL, add_options, log_name
 from worldmodels.evolving.strategy import CMAES
-from worldmodels.evolving.train_controller import plan_of
 from worldmodels.scripts.cli import Parser, run
+from worldmodels.training.train_controller import plan_of
 
 NUM_PARAMS = 20
 TASK = SimpleNamespace(name="quadratic", controller="z")

@@ -10,6 +10,7 @@ from pathlib import Path
 from worldmodels.parallel.threads import thread_limits
 
 ROOT = Path(__file__).resolve().parents[1]
+SHORT_SCRIPT = ROOT / "tests" / "short.py"
 ENVIRONMENT = os.environ | thread_limits()
 TIMEOUT = 900  # seconds: for what hangs, not for what is slow on a busy machine
 

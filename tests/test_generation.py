@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripts import Scripts, kill_when
+from scripts import SHORT_SCRIPT, Scripts, kill_when
 
 from carracing.task import CARRACING
 from worldmodels.data import generation
@@ -15,7 +15,6 @@ from worldmodels.scripts.cli import UserError
 
 SHORT = dataclasses.replace(CARRACING, max_steps=20)
 SCRIPTS = Scripts("carracing")
-SCRIPT = Path(__file__).with_name("short_generation.py")
 
 
 @pytest.fixture
@@ -43,8 +42,9 @@ def no_process(*_):
 
 
 def test_a_killed_generation_goes_on_and_makes_damaged_files_again(untrained, tmp_path):
-    options = ("--controller", untrained.best, "--weights", untrained.weights, "--out", "again", "--rollouts", 12)
-    killed = SCRIPTS.start(tmp_path, SCRIPT, *options, "--workers", 1)
+    options = ("generation_script", "--controller", untrained.best, "--weights", untrained.weights)
+    options += ("--out", "again", "--rollouts", 12)
+    killed = SCRIPTS.start(tmp_path, SHORT_SCRIPT, *options, "--workers", 1)
     kill_when(killed, lambda: len(list(tmp_path.glob("again/rollout_*.npz"))) >= 2)
     done = {path: path.read_bytes() for path in tmp_path.glob("again/rollout_*.npz")}
     first, second, *_ = done
@@ -52,7 +52,7 @@ def test_a_killed_generation_goes_on_and_makes_damaged_files_again(untrained, tm
     broken = bytearray(done[second])
     broken[len(broken) // 2] ^= 255  # a flipped bit in mid-file
     second.write_bytes(broken)
-    output = SCRIPTS.run(tmp_path, SCRIPT, *options, "--workers", 2)
+    output = SCRIPTS.run(tmp_path, SHORT_SCRIPT, *options, "--workers", 2)
     assert f"{len(done) - 2} of the 12 rollouts asked for are in again already, 2 damaged" in output
     assert all(path.read_bytes() == content for path, content in done.items())  # same seed, same bytes
     assert json.loads((tmp_path / "again" / "manifest.json").read_text())["complete"]
@@ -78,7 +78,9 @@ def test_rollouts_of_two_kinds_do_not_share_a_folder(generate):
 
 
 def test_fewer_rollouts_than_are_there_leave_the_others_alone(generate, capsys):
-    played = generate(3)["played"]
+    first = generate(3)
+    played = first["played"]
+    assert [rollout["seed"] for rollout in first["rollouts"]] == [7, 8, 9]
     assert played["frames"] == 60 and played["processes"] == 1
     before = rollouts()
     capsys.readouterr()
