@@ -1,9 +1,11 @@
 """The real Take Cover: ViZDoom with the reference's settings, episodes decided by seed and actions, and their files."""
 
+import contextlib
 import dataclasses
 import functools
 import json
 import os
+import tempfile
 
 import gymnasium
 import numpy as np
@@ -53,7 +55,8 @@ def test_the_game_is_the_scenario_with_the_settings_of_the_reference(tmp_path):
     game.set_doom_config_path(os.devnull)
     env = DoomTakeCover(render_mode="rgb_array", resolution="640x480")
     env.reset(seed=3)
-    game.init()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # ViZDoom makes a folder where it starts
+        game.init()
     game.set_seed(env._seed)
     game.new_episode()
     steps = 0
