@@ -6,12 +6,14 @@ import signal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytest
 
 from worldmodels.parallel.threads import limit_threads
 
-limit_threads()  # before Keras is imported: tests share the cores with one another
+limit_threads()  # before numpy and Keras are imported: tests share the cores with one another
+
+import numpy as np  # noqa: E402
+
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in its background without it
 
 

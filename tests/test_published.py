@@ -1,9 +1,5 @@
 """The JSON of 2018, both ways, and the forward pass of weights that come from it."""
 
-import os
-
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-
 import functools
 import json
 
