@@ -14,7 +14,7 @@ from tqdm import tqdm
 from worldmodels.data.seeds import TEST
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
-from worldmodels.parallel.threads import available_cores, limit_threads
+from worldmodels.parallel.threads import available_cores
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.scripts.cli import Parser, positive_int, run
 
@@ -37,7 +37,6 @@ def make_env(name):
 
 def play(jobs):
     """Yields (world, player, seed, score) of each (world, player, seed)."""
-    limit_threads()
     from doomrnn.task import DOOM
     from worldmodels.data.policies import HeldActions
     from worldmodels.rollout import Environments, Job, run_episodes

@@ -16,7 +16,7 @@ from worldmodels.data.seeds import TRAINING
 from worldmodels.files.provenance import origin
 from worldmodels.files.reading import load_json, load_npz
 from worldmodels.files.writing import make_folder, save_json, save_npz
-from worldmodels.parallel.threads import available_cores, limit_threads
+from worldmodels.parallel.threads import available_cores
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.rollout import Environments, Job, run_episodes
 from worldmodels.scripts.cli import UserError, positive_int, seed
@@ -68,7 +68,6 @@ def play(task, make_env, make_policy, survey, folder, numbers):
 
     One at a time: nothing of a random player is batched, so one slot is as fast as many.
     """
-    limit_threads()
     world = Environments([(make_env or task.make_env)()], make_policy(), task.max_steps, record=True)
     for number in numbers:
         for attempt in range(TRIES):

@@ -61,7 +61,6 @@ def check(task, out, dtype, seed, indices):
 
 def play(task, controller, weights, precision, out, dtype, jobs):
     """A worker's part: play the jobs, whose tags number the files, write these, and yield (k, summary) of each."""
-    limit_threads()
     with quiet_stderr():
         from worldmodels.playing.worlds import load_world
 

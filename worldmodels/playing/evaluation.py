@@ -117,7 +117,6 @@ def play_all(jobs, play, workers, unfinished):
 
 def play_jobs(task, controller, slots, dream, how, jobs):
     """A worker's part: play the jobs of the queue, yield (seed, score, steps)."""
-    limit_threads()
     with quiet_stderr():
         from worldmodels.playing.worlds import load_world
 
