@@ -26,13 +26,14 @@ class LocalQueue:
     def facts(self):
         return {"vae": self.vae}
 
-    def run(self, jobs):
+    def run(self, jobs, advanced):
         self.rounds.append(list(jobs))
         for job in reversed(jobs):  # results come in any order
             if self.left is not None:
                 self.left -= 1
                 if self.left < 0:
                     raise KeyboardInterrupt
+            advanced(10 + job.tag)
             yield job.tag, self.play(job.seed, job.params), 10 + job.tag
 
     def stop(self):

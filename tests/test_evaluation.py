@@ -11,6 +11,7 @@ from scripts import Scripts
 from carracing.renderer import shrink
 from carracing.stock import StockCarRacing
 from carracing.task import CARRACING
+from worldmodels.parallel.share import Share
 from worldmodels.playing import evaluation
 from worldmodels.rollout import Job
 from worldmodels.scripts.cli import UserError
@@ -44,7 +45,9 @@ def scores(path):
 @pytest.fixture
 def in_process(monkeypatch):
     """One worker, which is this process: what needs no second one is tested sooner."""
-    monkeypatch.setattr(evaluation, "run_in_processes", lambda work, jobs, workers: work(iter(jobs)))
+    monkeypatch.setattr(
+        evaluation, "run_in_processes", lambda work, jobs, workers, advanced: work(Share(jobs, 99, advanced))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +59,9 @@ def with_one_worker(untrained, tmp_path_factory):
 def test_scores_do_not_depend_on_the_number_of_workers(untrained, with_one_worker, tmp_path, capsys):
     data = json.loads(evaluate(untrained, tmp_path, workers=2).read_text())
     assert data["scores"] == with_one_worker[1]["scores"] and data["steps"] == with_one_worker[1]["steps"]
-    *episodes, average, _ = capsys.readouterr().out.splitlines()
+    which, *episodes, average, _ = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in episodes] == [f"episode {k}, seed {k + 4}" for k in (1, 2, 3)]
+    assert which == f"V and M of {untrained.weights}: 2 processes load them, and play"
     assert average == f"average_reward {np.mean(data['scores']):.2f} stdev {np.std(data['scores']):.2f}"
 
 

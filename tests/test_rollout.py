@@ -51,6 +51,12 @@ def world_of(slots, max_steps=100, env=CountingEnv, **options):
     return Environments([env() for _ in range(slots)], Echo(slots), max_steps, **options)
 
 
+def test_every_frame_is_counted_as_it_is_played():
+    counted = []
+    episodes = list(run_episodes(world_of(3), [Job(5, 0.0), Job(30, 0.0), Job(7, 0.0)], counted.append))
+    assert sum(counted) == sum(episode.steps for episode in episodes) and set(counted) == {1, 2, 3}
+
+
 def test_every_job_is_played_once_with_its_own_parameters():
     jobs = [Job(seed, seed / 10, f"job {seed}") for seed in (5, 30, 7, 12, 3, 1, 20)]
     world = world_of(3)

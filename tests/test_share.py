@@ -1,6 +1,7 @@
 """Jobs shared among processes: each takes what it is quick enough to take, and none hoards."""
 
 import os
+import time
 
 import pytest
 
@@ -19,6 +20,16 @@ def test_nothing_is_given_to_who_holds_its_share():
     assert next(share) == "d"
     with pytest.raises(StopIteration):
         next(share)
+
+
+def test_frames_are_told_now_and_then_and_none_twice(monkeypatch):
+    clock, told = [0.0], []
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    share = Share("ab", 2, told.append)
+    for _ in range(25):
+        clock[0] += 0.3
+        share.advanced(32)
+    assert sum(told) + share.frames == 25 * 32 and len(told) == 6
 
 
 @pytest.mark.parametrize(("jobs", "processes", "most"), [(8, 2, 4), (9, 2, 5), (3, 8, 1), (1, 1, 1)])

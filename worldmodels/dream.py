@@ -78,7 +78,7 @@ class Dreams:
         self.restart = np.ones((rows, 1), np.float32)
         self.rngs = [None] * rows  # of the slots that dream: (for uniform noise, for normal noise)
         self.params = np.zeros((rows, controller.num_params if controller else 0), np.float32)
-        self.playing = {}  # slot -> job
+        self.playing, self.played = {}, 0  # slot -> job
         self.steps = np.zeros(rows, np.int64)
         self.frames = {}  # slot -> [zs], [actions], where they are recorded
 
@@ -102,6 +102,7 @@ class Dreams:
                 self.frames[slot][0].extend(following[:count, slot])
                 self.frames[slot][1].extend(actions[:count, slot])
             self.steps[slot] += count
+            self.played += count
             if len(ends) or count == left:
                 result.append((slot, self._episode(slot)))
         return result

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from worldmodels.data import seeds
 from worldmodels.evolving.log import Log
-from worldmodels.evolving.pace import Pace, say
+from worldmodels.evolving.pace import Pace
 from worldmodels.evolving.state import Evaluation, Generation, State, strategy_state
 from worldmodels.files.provenance import origin
 from worldmodels.parallel import mpi, mpirun
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.scripts.cli import UserError
+from worldmodels.scripts.progress import FrameProgress, say
 
 PAIRINGS = ("antithetic", "common", "mirrored")
 WEIGHT_DECAY = 0.01  # times mean(w^2), off the fitness (the 2018 code added it, and so rewarded large weights)
@@ -85,10 +85,10 @@ def evolve(
 
 
 def player(world):
-    """The `play` of a worker: plays an iterator of Job in a world, and yields (job.tag, score, steps)."""
+    """The `play` of a worker: plays a Share of Jobs in a world, and yields (job.tag, score, steps)."""
 
     def play(jobs):
-        for episode in run_episodes(world, jobs):
+        for episode in run_episodes(world, jobs, jobs.advanced):
             yield episode.job.tag, episode.score, episode.steps
 
     return play
@@ -146,7 +146,7 @@ def advance(queue, plan, state, pace):
     seed_table = training_seeds(plan, number, len(solutions))  # (popsize, episodes)
     jobs = [(seed_table[i, k], params[i]) for i, k in np.ndindex(seed_table.shape)]
     label = f"generation {number}/{plan.generations}"
-    scores, steps = play(queue, jobs, label, plan.patience)
+    scores, steps = play(queue, jobs, label, state, plan.patience)
     returns = scores.reshape(seed_table.shape).mean(1)  # (popsize,)
     state.strategy.tell(solutions, list(-fitness(plan, solutions, returns)))
 
@@ -195,7 +195,7 @@ def evaluate(queue, plan, state, pace):
     """Score the mean of the distribution on held-out seeds, the same each time; keep it if it is the best so far."""
     began, mean = time.monotonic(), np.mean(state.means, axis=0)
     jobs = [(seed, np.float32(mean)) for seed in itertools.islice(seeds.EVALUATION, plan.eval_episodes)]
-    scores, steps = play(queue, jobs, f"evaluation at generation {state.generation}")
+    scores, steps = play(queue, jobs, f"evaluation at generation {state.generation}", state)
     score, std = float(scores.mean()), float(scores.std())
     before = state.history[0].mean if state.best is None else state.best[1]
     if state.best is None or score > state.best[1]:
@@ -211,15 +211,15 @@ def evaluate(queue, plan, state, pace):
     )
 
 
-def play(queue, pairs, label, patience=0):
+def play(queue, pairs, label, state, patience=0):
     """Have every (seed, params) played. Returns scores float64 and steps int64, each in the order of the pairs."""
     scores, steps = np.full(len(pairs), np.nan), np.zeros(len(pairs), np.int64)
     jobs = [Job(int(seed), params, index, patience) for index, (seed, params) in enumerate(pairs)]
-    bar = tqdm(total=len(jobs), desc=label, unit="episode", leave=False, mininterval=1, disable=not mpirun.terminal())
-    with bar:
-        for index, score, length in queue.run(jobs):
+    expected = round(state.history[-1].mean_steps) if state.history else None  # frames, as in the last generation
+    with FrameProgress(label, len(jobs), expected, bar=mpirun.terminal(), leave=False) as progress:
+        for index, score, length in queue.run(jobs, progress.advanced):
             scores[index], steps[index] = score, length
-            bar.update()
+            progress.ended(length)
     if not np.isfinite(scores).all():
         raise UserError(f"{label}: an episode's score is not a number; check the weights of V and M")
     return scores, steps

@@ -52,6 +52,7 @@ class World(Protocol):
     """Where episodes happen: `slots` of them at a time, each begun on its own and all advanced together."""
 
     slots: int
+    played: int  # frames (steps) so far, of all episodes
 
     def start(self, slot, job):
         """Begin an episode in a slot that is free."""
@@ -60,12 +61,13 @@ class World(Protocol):
         """Take every episode that has begun some steps further. Returns a list of (slot, Episode): those that ended."""
 
 
-def run_episodes(world, jobs):
+def run_episodes(world, jobs, advanced=None):
     """Play every job and yield its Episode as it ends, in the order in which they end.
 
     jobs: iterable of Job. The next one is asked for only when a slot is free, so it may be a queue shared with others.
         It gives None where there is nothing for now (see parallel.share), and its end means that there is no more to
         start; the episodes under way are played to their end.
+    advanced(frames): called, if given, after every world.advance() with the frames of it.
     """
     jobs, more = iter(jobs), True
     free = list(range(world.slots))  # a heap: the first free slot is taken
@@ -81,7 +83,10 @@ def run_episodes(world, jobs):
             world.start(heapq.heappop(free), job)
         if len(free) == world.slots:
             return
-        for slot, episode in world.advance():
+        before, ended = world.played, world.advance()
+        if advanced:
+            advanced(world.played - before)
+        for slot, episode in ended:
             heapq.heappush(free, slot)
             yield episode
 
@@ -101,7 +106,7 @@ class Environments:
     def __init__(self, envs, agent, max_steps, record=False, watch=None):
         self.envs, self.agent, self.max_steps, self.record, self.watch = envs, agent, max_steps, record, watch
         self.slots = len(envs)
-        self.playing = {}  # slot -> _Playing
+        self.playing, self.played = {}, 0  # slot -> _Playing
         space = envs[0].observation_space
         self.observations = np.empty((self.slots, *space.shape), space.dtype)
 
@@ -113,6 +118,7 @@ class Environments:
     def advance(self):
         """By one step: an act of the agent, and a step of each environment."""
         slots = np.array(sorted(self.playing))
+        self.played += len(slots)
         ended = []
         for slot, action in zip(slots.tolist(), self.agent.act(slots, self.observations[slots]), strict=True):
             if self.watch:

@@ -1,8 +1,4 @@
-"""What an evolution says while it runs, and how long it will still take."""
-
-import sys
-
-from tqdm import tqdm
+"""How long an evolution will still take."""
 
 
 class Pace:
@@ -23,8 +19,3 @@ class Pace:
         evaluations = -(-plan.generations // plan.eval_steps) - state.generation // plan.eval_steps
         seconds = int((episodes + evaluations * plan.eval_episodes) * self.seconds_per_episode)
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-
-
-def say(line):
-    tqdm.write(line)
-    sys.stdout.flush()

@@ -88,8 +88,11 @@ class Queue:
             self.waiting.append(worker)
         return first[1]
 
-    def run(self, jobs):
-        """Have every job played; yield the results. No worker holds more than an even share of the jobs at once."""
+    def run(self, jobs, advanced):
+        """Have every job played; yield the results. No worker holds more than an even share of the jobs at once.
+
+        advanced(frames): called now and then with the frames that a worker has played since (Share.advanced).
+        """
         self.round += 1
         pending, left, share = collections.deque(jobs), len(jobs), even_share(len(jobs), self.workers)
         while left:
@@ -99,6 +102,8 @@ class Queue:
             if kind == "result":
                 left -= 1
                 yield content
+            elif kind == "frames":
+                advanced(content)
             elif kind == "more":  # of the round before, if the worker has only now seen that there is no more
                 self.comm.send(self._chunk(pending) if content == self.round else [], worker)
             else:
@@ -137,7 +142,7 @@ def _serve(comm, make_player):
         comm.send(("ready", facts), 0)
         while (message := _receive(comm)[1]) is not None:
             number, share, jobs = message
-            jobs = Share(itertools.chain(jobs, _more(comm, number)), share)
+            jobs = Share(itertools.chain(jobs, _more(comm, number)), share, lambda n: comm.send(("frames", n), 0))
             for result in play(jobs):
                 comm.send(("result", result), 0)
                 jobs.finished()

@@ -13,11 +13,12 @@ from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import UserError, explain
 
 
-def run_in_processes(work, jobs, workers):
+def run_in_processes(work, jobs, workers, advanced=None):
     """Yield the results of work(jobs) as they come, computed by `workers` processes; in no fixed order.
 
     work: a picklable function that takes an iterator of jobs (a Share) and yields one result for each. A process gets
         the jobs that it was quick enough to take, and holds no more than an even share of them at once.
+    advanced(frames): called now and then, if given, with the frames that a process has played since (Share.advanced).
     A worker's UserError is raised here; a worker that dies otherwise becomes a UserError too. The processes end with
     ours, whatever ends it.
     """
@@ -36,14 +37,14 @@ def run_in_processes(work, jobs, workers):
         process.start()
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        yield from _gather(processes, results)
+        yield from _gather(processes, results, advanced)
     finally:
         for process in processes:
             process.terminate()
             process.join()
 
 
-def _gather(processes, results):
+def _gather(processes, results, advanced):
     running, looked = set(processes), time.monotonic()
     while running:
         kind = None
@@ -55,6 +56,8 @@ def _gather(processes, results):
             running.discard(next(p for p in running if p.pid == value))
         elif kind == "result":
             yield value
+        elif kind == "frames" and advanced:
+            advanced(value)
         if kind is None or time.monotonic() - looked > 1:
             looked = time.monotonic()
             _check_alive(running, results)
@@ -74,7 +77,7 @@ def _worker(work, todo, results, limit):
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
     try:
-        jobs = Share(iter(todo.get, None), limit)
+        jobs = Share(iter(todo.get, None), limit, lambda frames: results.put(("frames", frames)))
         for result in work(jobs):
             results.put(("result", result))
             jobs.finished()

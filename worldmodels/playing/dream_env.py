@@ -1,5 +1,7 @@
 """M's dream as a Gymnasium environment, for one dream at a time whose actions come from outside."""
 
+import sys
+
 import gymnasium
 import numpy as np
 from gymnasium import spaces
@@ -49,6 +51,8 @@ class Dream(gymnasium.Env):
         if folder is None:
             raise UserError(f"there is no M to dream with in {' or '.join(map(str, folders))}: run rnn_train.py first")
         self.vae, rnn = load_world_model(self.task, folder)
+        if not self.weights:
+            print(f"dreaming with V and M of {folder}", file=sys.stderr)
         starts = load_starts(folder, self.task.z_size)
         self.dreams = Dreams(rnn, starts, self.temperature, None, None, 1, self.task.max_steps)
 

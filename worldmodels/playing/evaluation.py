@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from worldmodels.files import provenance
 from worldmodels.files.reading import load_json
@@ -15,6 +14,7 @@ from worldmodels.parallel.threads import limit_threads, quiet_stderr
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.scripts.cli import UserError
+from worldmodels.scripts.progress import FrameProgress, say
 
 SAVE_SECONDS = 1  # so much work is lost at most when a run is killed
 
@@ -43,13 +43,16 @@ def evaluate(task, controller, where, *, dream, episodes, seed, workers, slots, 
     decides = {"task": task.name, "world": where, **facts, "slots": slots, "versions": provenance.versions()}
     unfinished = Unfinished(path.with_suffix(".unfinished"), decides)
     known = [steps for _, steps in unfinished.results.values()]
+    print(f"V and M of {trained.folder}: {min(workers, episodes)} processes load them, and play")
     start = time.monotonic()
     jobs = [Job(number, trained.params) for number in range(seed, seed + episodes)]
     play = functools.partial(play_jobs, task, controller, slots, dream, how)
-    scores, steps = play_all(jobs, play, workers, unfinished)
+    scores, steps = play_all(jobs, play, workers, unfinished, task.max_steps)
     seconds = time.monotonic() - start
     mean, std = float(scores.mean()), float(scores.std())  # of the population, as in the 2018 code
     print(f"average_reward {mean:.2f} stdev {std:.2f}", flush=True)
+    if dream and task.end_logit and (steps == task.max_steps).all():
+        print(f"no dream has ended before step {task.max_steps}: this M may not know how episodes end")
     data = {
         **decides,
         "episodes": len(scores),
@@ -93,24 +96,25 @@ class Unfinished:
             self.saved = time.monotonic()
 
 
-def play_all(jobs, play, workers, unfinished):
+def play_all(jobs, play, workers, unfinished, longest):
     """Scores float64 and steps int64 of all jobs, in their order, in which they are printed too.
 
-    play: a worker's part, as play_jobs. unfinished: knows the seeds that need no playing.
+    play: a worker's part, as play_jobs. unfinished: knows the seeds that need no playing. longest: the most frames that
+        an episode may have.
     """
     results, printed = unfinished.results, 0
     missing = [job for job in jobs if job.seed not in results]
-    played = run_in_processes(play, missing, min(workers, len(missing)))
-    with tqdm(total=len(jobs), initial=len(jobs) - len(missing), unit="episode") as progress:
+    with FrameProgress("playing", len(missing), longest) as progress:
+        played = run_in_processes(play, missing, min(workers, len(missing)), progress.advanced)
         while True:
             while printed < len(jobs) and jobs[printed].seed in results:
                 score, steps = results[jobs[printed].seed]
-                tqdm.write(f"episode {printed + 1}, seed {jobs[printed].seed}: {score:.1f} after {steps} frames")
+                say(f"episode {printed + 1}, seed {jobs[printed].seed}: {score:.1f} after {steps} frames")
                 printed += 1
             if (result := next(played, None)) is None:
                 break
             unfinished.add(*result)
-            progress.update()
+            progress.ended(result[2])
     scores, steps = zip(*(results[job.seed] for job in jobs), strict=True)
     return np.array(scores, np.float64), np.array(steps, np.int64)
 
@@ -121,7 +125,7 @@ def play_jobs(task, controller, slots, dream, how, jobs):
         from worldmodels.playing.worlds import load_world
 
         world, _ = load_world(task, controller, slots, dream=dream, **how)
-    for episode in run_episodes(world, jobs):
+    for episode in run_episodes(world, jobs, jobs.advanced):
         yield episode.job.seed, float(episode.score), episode.steps
 
 

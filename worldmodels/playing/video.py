@@ -56,7 +56,9 @@ def check_video(path):
         raise UserError(f"{path}: a video's name has to end in {' or '.join(FORMATS)}")
     if Path(path).is_dir():
         raise UserError(f"{path} is a folder: choose another name for the video")
-    make_folder(Path(path).parent)
+    if not Path(path).parent.is_dir():
+        raise UserError(f"{path}: there is no folder {Path(path).parent}: make it, or choose another one for the video")
+    make_folder(Path(path).parent)  # which may be one that cannot be written to
 
 
 @contextlib.contextmanager

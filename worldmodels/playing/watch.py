@@ -1,6 +1,8 @@
 """Watching the agent, in its environment or in its own dream: in a window, or in a video file."""
 
 import contextlib
+import functools
+import itertools
 
 from tqdm import tqdm
 
@@ -61,27 +63,29 @@ def watch(task, controller, *, dream, episodes, seed, slots, video, frames, **ho
         world, trained = load_world(task, controller, slots, dream=dream, envs=envs, **how)
     world.max_steps = min(frames or task.max_steps, task.max_steps)
     title, total = f"{task.name}: the dream" if dream else task.name, episodes * world.max_steps
+    print(f"V and M of {trained.folder}")
     with open_screen(video, title, task.fps) as show, tqdm(total=total, unit="frame") as progress:
         panels = dream_panels(trained) if dream else environment_panels(world, trained)
 
-        def show_and_count(slot, observation, action):
-            show(side_by_side(panels(observation)))
+        def show_frame(counter, slot, observation, action):
+            frame = f"frame {next(counter)}: action {' '.join(f'{value:+.2f}' for value in action)}"
+            show(side_by_side(panels(observation, frame)))
             progress.update()
 
-        world.watch = show_and_count
         for number in range(seed, seed + episodes):
+            world.watch = functools.partial(show_frame, itertools.count())
             for episode in run_episodes(world, [Job(number, trained.params)]):
                 words = f"dreamt {episode.steps}" if dream else f"{episode.score:.1f} after {episode.steps}"
                 tqdm.write(f"seed {number}: {words} frames")
 
 
 def environment_panels(world, trained):
-    """The game, what V sees and what V makes of it."""
+    """The game, what V sees and what V makes of it. frame: words on what is done in it."""
     from worldmodels.dream import decode
 
-    def panels(observation):
+    def panels(observation, frame):
         seen = decode(trained.vae, world.agent.z[:1])[0]
-        return [("game", world.envs[0].render()), ("what V sees", observation), ("what V makes of it", seen)]
+        return [(frame, world.envs[0].render()), ("what V sees", observation), ("what V makes of it", seen)]
 
     return panels
 
@@ -90,4 +94,5 @@ def dream_panels(trained):
     """What V makes of the dream."""
     from worldmodels.dream import decode
 
-    return lambda z: [(f"a dream at temperature {trained.temperature:g}", decode(trained.vae, z[None])[0])]
+    dream = f"temperature {trained.temperature:g}"
+    return lambda z, frame: [(f"{dream}, {frame}", decode(trained.vae, z[None])[0])]

@@ -5,13 +5,14 @@ import functools
 import numpy as np
 
 from worldmodels.controller import load_parameters
-from worldmodels.evolution import Plan, evolve, player, say
+from worldmodels.evolution import Plan, evolve, player
 from worldmodels.evolving.options import ESSENTIAL, log_name
 from worldmodels.evolving.strategy import CMAES
 from worldmodels.evolving.whitening import second_moment, whitening_matrix
 from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.playing.loading import check_world_model, load_run, load_world_model
 from worldmodels.scripts.cli import UserError
+from worldmodels.scripts.progress import say
 
 
 def train_controller(task, *, log, weights, workers, slots, precision="float32", temperature=None, whiten=0, **options):
