@@ -2,6 +2,7 @@
 #                        (ROLLOUTS=20 in all, by THREADS processes: as many as there are cores)
 # make doom_demo         the shipped agent plays Doom Take Cover, and dreams of it: one video of each, in doomrnn/
 # make test              all tests
+# make setup             the environment alone; make clean removes it
 # make lint              ruff
 # Each does its own set-up: a virtual environment in .venv, packages from wheels; no sudo, no compiler, no display.
 
@@ -11,7 +12,9 @@ THREADS ?= $(shell nproc 2>/dev/null || echo 1)
 ROLLOUTS ?= 20
 DOOM_AGENT = pretrained/doomrnn.cma.16.64.best.json
 
-.PHONY: expert_rollouts doom_demo test lint clean
+.PHONY: setup expert_rollouts doom_demo test lint clean
+
+setup: .venv/installed
 
 expert_rollouts: .venv/installed
 	cd carracing && $(PYTHON) generation_script.py --threads $(THREADS) --rollouts $(ROLLOUTS)

@@ -1,4 +1,4 @@
-"""7. The agent in its own dream: python dream_model.py log/carracing.cma.16.64.best.json
+"""7. The agent in its own dream: python dream_model.py log/<name>.best.json
 
 M takes the environment's place: it draws each next z at a temperature, and V's decoder shows what that looks like.
 """

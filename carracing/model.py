@@ -1,4 +1,4 @@
-"""6. The trained agent plays: python model.py norender|render log/carracing.cma.16.64.best.json
+"""6. The trained agent plays: python model.py norender|render log/<name>.best.json
 
 norender: 100 episodes on tracks never used in training; each score, then `average_reward <mean> stdev <std>`, and a
 JSON in results/. render: one episode in a window, or in a video file with --video.

@@ -20,7 +20,7 @@ MAX_STEPS = TIMEOUT  # one tic a step
 ACTION_SIZE = 1
 FPS = 35  # tics a second
 SIZE = 64
-# What ViZDoom draws at: the lowest is over five times as fast as the 2018 code's 640x480, and shows far fireballs as
+# What ViZDoom draws at: the lowest is 8.7 times as fast as the 2018 code's 640x480, and shows far fireballs as
 # brightly in 64x64 pixels (benchmarks/doom_resolution.py, docs/doom_resolution.png).
 RESOLUTION = "160x120"
 ATTEMPTS = 3  # games that may die in one episode

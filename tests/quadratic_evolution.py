@@ -56,7 +56,17 @@ def cmaes(*, init, sigma_init, popsize, seed, optimizer, seeds, mean_rate, const
     """The strategy of a command line, as train_controller makes it."""
     start = load_parameters(init, NUM_PARAMS)[0] if init else np.zeros(NUM_PARAMS)
     mirrored = seeds == "mirrored"
-    return CMAES(start, sigma_init, popsize, seed, optimizer, mirrored, mean_rate, constant_sigma, whitening)
+    return CMAES(
+        start,
+        sigma_init,
+        popsize,
+        seed=seed,
+        optimizer=optimizer,
+        mirrored=mirrored,
+        mean_rate=mean_rate,
+        constant_sigma=constant_sigma,
+        whitening=whitening,
+    )
 
 
 def evolve_quadratic(options, strategy=None):

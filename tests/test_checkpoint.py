@@ -57,7 +57,7 @@ MORE = {"mean_rate": (0.5, 1.0), "whitening": (whitening, None)}
 def test_every_variant_of_cma_goes_on_bit_for_bit_after_many_generations(tmp_path, size, options):
     for values in itertools.product(*options.values()):
         variant = dict(zip(options, values, strict=True))
-        whole, resumed = (CMAES(np.zeros(size), 0.1, 16, 0, **variant) for _ in range(2))
+        whole, resumed = (CMAES(np.zeros(size), 0.1, 16, seed=0, **variant) for _ in range(2))
         whole.begin()
         generations(whole, 31)
         save_state(tmp_path / "c.npz", State({}, whole, facts={}))

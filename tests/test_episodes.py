@@ -50,7 +50,10 @@ def test_damaged_files_are_named_with_what_to_do(tmp_path):
     flipped[300] ^= 255
     for damaged in (data[:-30], data[:100], b"", bytes(flipped)):
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"an episode is damaged: .*0\.npz.*; remove it and run extract\.py again"):
+        with pytest.raises(
+            UserError,
+            match=r"an episode is damaged, or another kind of file: .*0\.npz.*; run extract\.py again, or",
+        ):
             read(path)
 
 

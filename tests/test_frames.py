@@ -81,5 +81,5 @@ def test_a_file_damaged_after_the_start_stops_the_stream_with_its_name(tmp_path)
     stream = FrameStream(episodes, 3, seed=0, memory=SMALL)
     for path in episodes.files:
         path.write_bytes(b"")
-    with pytest.raises(UserError, match=r"an episode is damaged: .*\.npz"):
+    with pytest.raises(UserError, match=r"an episode is damaged, or another kind of file: .*\.npz"):
         next(stream)

@@ -66,7 +66,9 @@ def cut(path):
 DAMAGES = {
     "the controller is missing": lambda agent: agent.best.unlink(),
     "the controller is damaged": lambda agent: cut(agent.best),
-    r"the controller is damaged: .*\(it holds no list\)": lambda agent: agent.best.write_text('{"a": 1}'),
+    r"the controller is damaged, or another kind of file: .*\(it holds no list\)": lambda agent: agent.best.write_text(
+        '{"a": 1}'
+    ),
     "has 99 parameters": lambda agent: change_json(agent.best, lambda data: [data[0][:99], 1]),
     "the note on the run is damaged": lambda agent: note_of(agent).write_text("[]"),
     "no .run.json beside the controller": lambda agent: note_of(agent).unlink(),

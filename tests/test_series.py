@@ -202,7 +202,10 @@ def test_wrong_series_files_are_one_line(tmp_path):
     data = path.read_bytes()
     for damaged in (data[: len(data) // 2], b"", b"nonsense"):
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"the series is damaged: .*; remove it and run series\.py again"):
+        with pytest.raises(
+            UserError,
+            match=r"the series is damaged, or another kind of file: .*; run series\.py again, or name another --data",
+        ):
             Series(path)
     save_npz(path, {"mu": np.zeros((1, 2, 4), np.float16)})
     with pytest.raises(UserError, match="no array named logvar"):

@@ -53,5 +53,8 @@ def test_what_no_v_gives_is_not_written(number):
 )
 def test_what_is_no_list_of_starts_is_one_line(tmp_path, content):
     (tmp_path / "initial_z.json").write_text(content)
-    with pytest.raises(UserError, match=r"where dreams start is damaged: .*initial_z\.json.*run rnn_train\.py again"):
+    with pytest.raises(
+        UserError,
+        match=r"where dreams start is damaged, or another kind of file: .*initial_z\.json.*run rnn_train\.py again",
+    ):
         load_starts(tmp_path, 2)

@@ -184,5 +184,5 @@ def test_a_flipped_bit_of_the_series_is_found_before_any_step(folder):
     data = bytearray(path.read_bytes())
     data[1000] ^= 1
     path.write_bytes(data)
-    with pytest.raises(UserError, match=r"the series is damaged: .*remove it and run series\.py again"):
+    with pytest.raises(UserError, match=r"the series is damaged, or another kind of file: .*run series\.py again"):
         train(folder)

@@ -6,8 +6,6 @@ import numpy as np
 from worldmodels.rollout import independent_rows
 from worldmodels.vae import sample
 
-READS = ("sample", "mean")  # what of V's N(mu, sigma^2) is z: a draw (2018 code), or mu
-
 
 class Agent:
     """Plays in the rollout loop with the parameters of C that come with each job.
@@ -19,7 +17,7 @@ class Agent:
     vae, rnn: V and M. rnn is left out of the computation where the controller does not read its state.
     to_action: maps C's outputs (n, A) to actions (n, A), with keras.ops.
     slots, max_steps: of the environments; they bound the noise that is drawn ahead.
-    reads: "sample" or "mean", one of READS. A C that was evolved on one of them is lost on the other.
+    reads: "sample" or "mean", one of controller.READS. A C that was evolved on one of them is lost on the other.
 
     An episode's noise comes from its job's seed alone, and rows of a batch do not mix, so an episode does not depend on
     those that run beside it, except for the order in which a product's terms are summed: kernels choose it by the size

@@ -1,6 +1,7 @@
 """C: one linear layer and a tanh from what V and M know to the action (paper, section 2.3)."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from worldmodels.files.writing import save_json
 from worldmodels.scripts.cli import UserError
 
 KINDS = ("z", "z_hidden", "z_h", "z_c", "z_c_h")
+READS = ("sample", "mean")  # what of V's N(mu, sigma^2) is z: a draw (2018 code), or mu
 HIDDEN_UNITS = 40  # of z_hidden (paper, table 1: "V model only with a hidden layer")
 
 
@@ -72,8 +74,11 @@ def load_parameters(path, num_params):
 
     UserError if the file is missing, damaged, or holds the parameters of another controller.
     """
-    data = load_json(path, "the controller", list)
-    with reading(path, "the controller"):
+    remedy = "name the .best.json of an evolution"
+    if found := sorted(Path(path).parent.glob("*.best.json")):
+        remedy += f", such as {found[0]}"
+    data = load_json(path, "the controller", list, remedy)
+    with reading(path, "the controller", remedy):
         params = np.array(data[0], np.float64)
         score = float(data[1]) if len(data) > 1 else None
         if params.shape != (num_params,):

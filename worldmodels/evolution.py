@@ -158,7 +158,7 @@ def advance(queue, plan, state, pace):
     mean, low, high, std = (float(f(returns)) for f in (np.mean, np.min, np.max, np.std))
     row = number, round(state.seconds, 1), mean, low, high, std, sigma, float(steps.mean()), int(steps.max())
     state.history.append(Generation(*row))
-    pace.add(len(jobs), seconds)
+    pace.add("generation", len(jobs), seconds)
     say(
         f"{label}: mean {mean:.1f}, max {high:.1f}, std {std:.1f}, sigma {sigma:.4f}, "
         f"{steps.sum() / seconds:,.0f} frames/s, {seconds:.1f} s, ETA {pace.eta(state, len(solutions))}"
@@ -202,7 +202,7 @@ def evaluate(queue, plan, state, pace):
         state.best = (mean.tolist(), score)
     seconds = time.monotonic() - began
     state.seconds += seconds
-    pace.add(len(jobs), seconds)
+    pace.add("evaluation", len(jobs), seconds)
     row = state.generation, round(state.seconds, 1), score, std, before, state.best[1]
     state.evaluations.append(Evaluation(*row))
     say(

@@ -1,4 +1,4 @@
-"""What the library needs to know of a task: the five things that a new task brings along (examples/pole)."""
+"""What the library needs to know of a task (examples/pole shows how to make one)."""
 
 import dataclasses
 from collections.abc import Callable

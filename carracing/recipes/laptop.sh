@@ -1,9 +1,10 @@
 #!/bin/sh
 # From nothing to the shipped agent, on 2 cores. Safe to run again: every step goes on where it was, or is skipped.
-# Needs the environment of `make` (. ../.venv/bin/activate), 3 GB of disk and 2 GB of memory.
+# Needs the environment of `make setup`, 3 GB of disk and 2 GB of memory.
 # Costs were measured on 2 cores that had other work too. V and M were made on a Xeon that computes in bfloat16.
 set -e
 cd "$(dirname "$0")/.."
+[ ! -f ../.venv/bin/activate ] || . ../.venv/bin/activate
 
 # 1. Random rollouts. 5 minutes, 1.5 GB. You should see 33 m/s, and off the road in about 44 % of the frames.
 python extract.py --episodes 1000 --seed 1

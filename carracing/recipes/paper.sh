@@ -1,10 +1,11 @@
 #!/bin/sh
 # The paper's protocol. Safe to run again: every step goes on where it was, or is skipped.
-# Needs the environment of `make` (. ../.venv/bin/activate), 17 GB of disk and 4 GB of memory.
+# Needs the environment of `make setup`, 17 GB of disk and 4 GB of memory.
 # Costs are computed from rates on 2 cores, not run. Two things are not the paper's: the random policy of step 1
 # (`--policy agent --respawn 0` is that of 2018), and 10 epochs of V, as in the code of 2018 (`--epochs 1` is the paper's).
 set -e
 cd "$(dirname "$0")/.."
+[ ! -f ../.venv/bin/activate ] || . ../.venv/bin/activate
 
 # 1. 10,000 random rollouts. Under 1 hour on 2 cores, 2 minutes on 64; 15 GB.
 python extract.py

@@ -1,9 +1,10 @@
 #!/bin/sh
 # From nothing to the shipped agent, on 2 cores. Safe to run again: every step goes on where it was, or is skipped.
-# Needs the environment of `make` (. ../.venv/bin/activate), 5 GB of disk and 2 GB of memory.
+# Needs the environment of `make setup`, 5 GB of disk and 2 GB of memory.
 # Costs were measured on 2 cores of an AMD EPYC (Zen 4) that had other work too.
 set -e
 cd "$(dirname "$0")/.."
+[ ! -f ../.venv/bin/activate ] || . ../.venv/bin/activate
 
 # 1. Random rollouts. 4 minutes, 4 GB. You should see 314 +- 158 frames an episode, 3 % dropped.
 python extract.py --episodes 3000

@@ -1,9 +1,10 @@
 #!/bin/sh
 # The paper's protocol. Safe to run again: every step goes on where it was, or is skipped.
-# Needs the environment of `make` (. ../.venv/bin/activate), 14 GB of disk and 4 GB of memory.
+# Needs the environment of `make setup`, 14 GB of disk and 4 GB of memory.
 # Costs are computed from rates on 2 cores, not run. V learns for 10 epochs, as in the code of 2018 (`--epochs 1`: paper).
 set -e
 cd "$(dirname "$0")/.."
+[ ! -f ../.venv/bin/activate ] || . ../.venv/bin/activate
 
 # 1. 10,000 random rollouts, 3.1 million frames. 14 minutes on 2 cores, 1 on 64; 13 GB.
 python extract.py

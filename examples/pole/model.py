@@ -1,4 +1,4 @@
-"""6. The trained agent plays: python model.py norender|render log/pole.cma.16.64.best.json"""
+"""6. The trained agent plays: python model.py norender|render log/<name>.best.json"""
 
 from task import POLE
 

@@ -16,7 +16,7 @@ from worldmodels.files.reading import load_npz, reading
 from worldmodels.scripts.cli import UserError
 
 FRAME = (64, 64, 3)
-WORDS = "an episode", "remove it and run extract.py again"
+WORDS = "an episode", "run extract.py again, or name another --data"
 
 
 def list_episodes(folder):

@@ -157,7 +157,7 @@ def _pack(part, widths, episodes, made_from, out):
     with atomic_path(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name, width in widths.items():
             if (part / name).stat().st_size != 2 * frames * width:
-                raise UserError(f"{part} is damaged: remove it and run series.py again")
+                raise UserError(f"{part} is damaged: remove it, and run series.py again")
             shape = (len(lengths), lengths[0], width) if same else (frames, width)
             header = {"descr": "<f2", "fortran_order": False, "shape": shape}
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member, open(part / name, "rb") as raw:
@@ -176,7 +176,10 @@ class Series:
 
     def __init__(self, path):
         path = Path(path)
-        self.words = "the series", "remove it and run series.py again" if path.exists() else "run series.py first"
+        self.words = (
+            "the series",
+            "run series.py again, or name another --data" if path.exists() else "run series.py first",
+        )
         with reading(path, *self.words):
             arrays = [map_array(path, name) for name in ARRAYS]
             with np.load(path, allow_pickle=False) as data:

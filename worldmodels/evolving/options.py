@@ -2,7 +2,7 @@
 
 import argparse
 
-from worldmodels.controller import KINDS
+from worldmodels.controller import KINDS, READS
 from worldmodels.evolving.strategy import OPTIMIZERS
 from worldmodels.parallel.threads import available_cores
 from worldmodels.scripts.cli import non_negative_int, positive_float, positive_int
@@ -50,7 +50,7 @@ def add_options(parser, task, slots=16):
     add("--log", default="log", help="folder of the log and of the checkpoint")
     add("--generations", type=positive_int, default=1800, help="stop after so many in all (paper: 1,800)")
     add("-n", "--workers", "--num_worker", dest="workers", type=positive_int, default=available_cores(),
-        help="processes that play; one more, which needs next to no time, leads them. Under an mpirun of your own: its "
+        help="processes that play; one more, which uses almost no CPU, leads them. Under an mpirun of your own: its "
         "ranks less one")  # fmt: skip
     add("--slots", type=positive_int, default=slots, help="episodes in lockstep in each process")
     add("--init", metavar="BEST.json", help="start the distribution at these parameters rather than at 0")
@@ -59,7 +59,7 @@ def add_options(parser, task, slots=16):
     add = parser.add_argument_group("what is evolved").add_argument
     add("--controller", choices=KINDS, default=task.controller,
         help=f"what C reads; kinds other than {task.controller} join the log's name")  # fmt: skip
-    add("--z", choices=("sample", "mean"), default="sample",
+    add("--z", choices=READS, default="sample",
         help="what C reads of V's N(mu, sigma^2): a draw, as in the 2018 code, or mu, without noise")  # fmt: skip
     add("-o", "--optimizer", choices=OPTIMIZERS, default="cma", help="sep_cma: with a diagonal covariance matrix")
     add("--popsize", type=population_size, default=64, help="candidates a generation (paper: 64)")

@@ -40,6 +40,7 @@ class CMAES:
         start,
         sigma_init,
         popsize,
+        *,
         seed,
         optimizer="cma",
         mirrored=False,

@@ -1,6 +1,7 @@
 """The one way in which files are read: whatever is wrong with one becomes a single line, with what to do about it."""
 
 import contextlib
+import errno
 import json
 import math
 from pathlib import Path
@@ -28,10 +29,11 @@ def reading(path, what, remedy="restore it or make it again"):
     except UserError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno:  # the system's, not a library's word for a damaged file
+        # The system's word, not that of a library that has lost its way in a damaged file (EINVAL: it sought before 0).
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise UserError(f"cannot read {what}: {explain_os_error(error)}") from None
         reason = f" ({str(error).splitlines()[0][:200]})" if type(error) is ValueError and str(error) else ""
-        raise UserError(f"{what} is damaged: {path}{reason}; {remedy}") from None
+        raise UserError(f"{what} is damaged, or another kind of file: {path}{reason}; {remedy}") from None
 
 
 def load_json(path, what, kind=None, remedy="restore it or make it again"):
@@ -54,7 +56,7 @@ def _int(text):
     return int(text)
 
 
-def load_npz(path, keys, what="this file", remedy="remove it and make it again"):
+def load_npz(path, keys, what="this file", remedy="restore it or make it again"):
     """The arrays named `keys` of an .npz file, as a list in that order; no Python objects, so no code is run."""
     with reading(path, what, remedy), np.load(path, allow_pickle=False) as data:
         if missing := [key for key in keys if key not in data]:

@@ -6,12 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels.controller import KINDS, load_parameters
+from worldmodels.controller import KINDS, READS, load_parameters
 from worldmodels.files.reading import load_json
 from worldmodels.files.writing import make_folder, save_json
 from worldmodels.scripts.cli import UserError
-
-READS = ("sample", "mean")  # what an agent may read of V's N(mu, sigma^2); see worldmodels.agent
 
 
 class Trained(NamedTuple):
@@ -85,7 +83,7 @@ def _find_world_model(task, run, weights, precision):
         if not run or (run.get("vae"), run.get("rnn")) == (fingerprint(vae), fingerprint(rnn)):
             return folder, vae, rnn
         reasons.append(f"V and M in {folder} are not those that this controller was trained with")
-    raise UserError("; ".join(reasons))
+    raise UserError("; ".join(reasons) + ("" if weights else "; or name the folder of V and M with --weights"))
 
 
 def load_world_model(task, folder, precision="float32"):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from worldmodels.controller import READS
 from worldmodels.data import seeds
 from worldmodels.parallel.threads import available_cores
 from worldmodels.playing.evaluation import evaluate
@@ -25,7 +26,7 @@ def add_options(parser):
         help="episodes in lockstep in each process; with fewer, few episodes are played faster")  # fmt: skip
     add("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
     precision.add_option(parser)
-    add("--z", choices=("sample", "mean"),
+    add("--z", choices=READS,
         help="what C reads of V's N(mu, sigma^2): a draw or mu; if not given, what it was evolved on")  # fmt: skip
     add("--results", metavar="DIR", default=RESULTS, help="norender: folder for the JSON with all scores")
     add_screen_options(parser)

@@ -1,5 +1,6 @@
 """Evolving a task's C: V, M and the strategy put together for worldmodels.evolution.evolve."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -34,12 +35,12 @@ def train_controller(task, *, log, weights, workers, slots, precision="float32",
         start,
         options["sigma_init"],
         options["popsize"],
-        options["seed"],
-        options["optimizer"],
-        options["seeds"] == "mirrored",
-        options["mean_rate"],
-        options["constant_sigma"],
-        functools.partial(whitening, make_world, whiten) if whiten else None,
+        seed=options["seed"],
+        optimizer=options["optimizer"],
+        mirrored=options["seeds"] == "mirrored",
+        mean_rate=options["mean_rate"],
+        constant_sigma=options["constant_sigma"],
+        whitening=functools.partial(whitening, make_world, whiten) if whiten else None,
     )
     given = {"weights": weights, "log": log, "slots": slots, "precision": precision, "temperature": temperature}
     about = {"controller": options["controller"], "z": options["z"]}
@@ -59,9 +60,10 @@ def train_controller(task, *, log, weights, workers, slots, precision="float32",
     )
 
 
-def plan_of(*, seeds, generations, num_episode, seed, patience, eval_steps, eval_episodes, average, **_):
+def plan_of(*, seeds, **options):
     """The Plan of the options of train.py."""
-    return Plan(generations, num_episode, seeds, seed, patience, eval_steps, eval_episodes, average)
+    names = {field.name for field in dataclasses.fields(Plan)}
+    return Plan(pairing=seeds, **{name: value for name, value in options.items() if name in names})
 
 
 def check_options(task, whiten, *, seeds, popsize, init, controller, **_):
