@@ -1,9 +1,11 @@
-"""What M's state h holds, and in which of its principal components: why train.py has --whiten.
+"""What C reads: how many dimensions of z V uses, and what the principal components of M's state h hold.
 
     python benchmarks/what_c_reads.py
 
 The shipped agent drives; a linear regression on the first k principal components of h then reads where the car is and
-how the road goes on, on episodes it was not fitted to: 1 is all of it, 0 none.
+how the road goes on, on episodes it was not fitted to: 1 is all of it, 0 none. That is why train.py has --whiten. A
+dimension of z counts as used where its KL to N(0, 1) is above 0.02 nats; the others of a drawn z are noise, and that is
+why it has --z mean.
 """
 
 from pathlib import Path
@@ -17,6 +19,7 @@ from worldmodels.scripts.cli import Parser, non_negative_int, positive_int, run
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_what_c_reads.json"
 COMPONENTS = (5, 10, 20, 40, 80, 160, 256)
+USED = 0.02  # nats
 AHEAD = 3  # tiles of the track (3.5 m each) from one reading of its bend to the next
 QUANTITIES = ("speed", "distance from the middle", "heading", "bend here", "bend ahead", "bend further on", "turn rate")
 
@@ -38,10 +41,10 @@ def where(env):
 
 
 class Reader:
-    """Plays as the agent does, and notes h, the QUANTITIES and the slot of every frame."""
+    """Plays as the agent does, and notes h, the QUANTITIES and the slot of every frame, and what V is shown in some."""
 
     def __init__(self, agent, envs):
-        self.agent, self.envs, self.rows = agent, envs, []
+        self.agent, self.envs, self.rows, self.images = agent, envs, [], []
 
     def start(self, slot, job):
         self.agent.start(slot, job)
@@ -49,8 +52,16 @@ class Reader:
     def act(self, slots, observations):
         before = self.agent.h[slots]
         actions = self.agent.act(slots, observations)
+        if len(self.rows) % 20 == 0:
+            self.images.extend(observations.copy())
         self.rows += [(slot, h, where(self.envs[slot])) for slot, h in zip(slots, before, strict=True)]
         return actions
+
+
+def kl_of_dimensions(vae, images):
+    """The mean KL to N(0, 1) of each dimension of z over images (N, 64, 64, 3) uint8: (Z,), nats."""
+    mu, logvar = (np.array(part, np.float64) for part in vae.encoder.predict(images, batch_size=100, verbose=0))
+    return (np.square(mu) + np.exp(logvar) - 1 - logvar).mean(0) / 2
 
 
 def explained(features, quantities, fitted):
@@ -82,6 +93,8 @@ def explain(*, episodes, frames, seed):
     list(run_episodes(world, [Job(seed + i, trained.params) for i in range(episodes)]))
     slots, h, quantities = (np.array(column, np.float64) for column in zip(*reader.rows, strict=True))
     fitted = slots < 0.7 * episodes
+    kl = np.sort(kl_of_dimensions(trained.vae, np.stack(reader.images)))[::-1]
+    print(f"V uses {(kl > USED).sum()} of its {len(kl)} dimensions")
     variances, vectors = np.linalg.eigh(np.cov(h.T))
     variances, vectors = variances[::-1], vectors[:, ::-1]
     ratios = variances[0] / variances[[9, 19, 39]]
@@ -91,6 +104,7 @@ def explain(*, episodes, frames, seed):
     for i, name in enumerate(QUANTITIES):
         print(f"{name:26}" + "".join(f"{shares[k][i]:6.2f}" for k in COMPONENTS))
     data = {**origin(), **trained.facts(), "frames": len(h)}
+    data["kl"] = kl.tolist()
     data["variances"] = variances.tolist()
     data["explained"] = {name: {k: shares[k][i] for k in COMPONENTS} for i, name in enumerate(QUANTITIES)}
     save_json(RESULT, data, indent=1)
