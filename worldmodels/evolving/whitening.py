@@ -8,10 +8,10 @@ same as a linear change of variables.
 """
 
 import numpy as np
-from tqdm import tqdm
 
 from worldmodels.parallel import mpirun
 from worldmodels.rollout import Job, run_episodes
+from worldmodels.scripts.progress import FrameProgress
 
 FLOOR = 0.02  # added to the second moment's eigenvalues: a component below it counts as noise (z's own noise is 1)
 
@@ -33,9 +33,10 @@ def second_moment(world, params, seeds):
     world: rollout.Environments, with an Agent.
     """
     agent = world.agent = _Reader(world.agent)
-    episodes = run_episodes(world, [Job(seed, params) for seed in seeds])
-    for _ in tqdm(episodes, "what C reads", len(seeds), leave=False, unit="episode", disable=not mpirun.terminal()):
-        pass
+    jobs = [Job(seed, params) for seed in seeds]
+    with FrameProgress("what C reads", len(jobs), world.max_steps, bar=mpirun.terminal(), leave=False) as progress:
+        for episode in run_episodes(world, jobs, progress.advanced):
+            progress.ended(episode.steps)
     return agent.total / agent.count
 
 
