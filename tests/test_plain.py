@@ -77,7 +77,7 @@ class Text(str):
 @pytest.mark.parametrize(
     "thing",
     [print, object, object(), {1, 2}, Text("a"), b"bytes", 1j, np.array([None]), np.random.MT19937(0)],
-    ids=repr,
+    ids=lambda thing: type(thing).__name__,
 )
 def test_everything_else_is_refused_by_name(thing):
     with pytest.raises(TypeError, match="its 'it' is, or holds, an object of"):
