@@ -60,3 +60,10 @@ def no_display(monkeypatch):
     """Neither this process nor those that it starts can open a window."""
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Runs draw no curves, which would take a quarter of a second each: test_curves.py looks at those."""
+    for module in ("evolving.log", "training.losses"):
+        monkeypatch.setattr(f"worldmodels.{module}.save_picture", lambda *_: None)

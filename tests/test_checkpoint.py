@@ -20,6 +20,8 @@ from worldmodels.files.sealed import save_sealed
 from worldmodels.scripts import cli
 from worldmodels.scripts.cli import UserError
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 def whitening(start):
     return np.diag(np.linspace(1, 3, len(start)))

@@ -15,6 +15,7 @@ from worldmodels.evolving.log import Log
 from worldmodels.evolving.options import episodes, log_name
 from worldmodels.scripts.cli import UserError
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 PLAN = Plan(num_episode=((1, 2),))
 
 

@@ -12,6 +12,7 @@ from worldmodels.evolving.options import add_options, add_whitening
 from worldmodels.scripts.cli import Parser, UserError
 from worldmodels.training.train_controller import train_controller
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 NAME = "carracing.z.cma.1.6"
 NUM_PARAMS = 99  # of a controller that reads z alone
 TINY = ("--controller", "z", "--popsize", "6", "--num_episode", "1", "--eval_episodes", "1", "--generations", "1")

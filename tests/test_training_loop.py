@@ -22,6 +22,8 @@ from worldmodels.training.checkpoint import Checkpoint
 from worldmodels.training.interrupts import deferred_interrupts
 from worldmodels.training.schedules import description, learning_rate
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 @pytest.fixture
 def every_step(monkeypatch):
@@ -209,7 +211,7 @@ def test_a_damaged_table_of_losses_is_mended_or_one_line(tmp_path):
     path.write_bytes(path.read_bytes() + b"\n\xff\xfe,1\n,,,,,\nsix,7\n")
     line_run(tmp_path / "a.weights.h5", steps=20)
     assert csv_steps(path) == [10, 20]
-    path.write_bytes(path.read_bytes() + b"x" * 200_000)
+    path.write_bytes(path.read_bytes() + b"x" * 200_000 + b"\n")
     with pytest.raises(
         UserError, match=r"the table of losses is damaged, or another kind of file: .*a\.losses\.csv.*move it away"
     ):

@@ -115,7 +115,9 @@ def lead(queue, log, strategy, plan, about, options, essential, check=None):
         if evaluation_due(plan, state):
             evaluate(queue, plan, state, pace)
             log.save(state)
-        if state.generation >= plan.generations:
+        done = state.generation >= plan.generations
+        log.draw(state, plan.generations, now=done)
+        if done:
             break
         advance(queue, plan, state, pace)
         log.save(state)

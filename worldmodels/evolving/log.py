@@ -8,16 +8,23 @@ log/<name>.hist_best.json  a row an evaluation of the mean: generation, seconds,
                            "std" (of this evaluation's returns), x
 log/<name>.best.json       [parameters, score] of the best evaluation
 log/<name>.run.json        what it was made with: controller, fingerprints of V and M, options, versions, machine
+log/<name>.curves.png      a picture of the rows, drawn anew about once a minute
 log/checkpoints/<name>.npz everything the next generation depends on, in one file
 """
 
+import time
 from pathlib import Path
 
 from worldmodels.controller import save_parameters
-from worldmodels.evolving.state import checkpoint_path, load_state, save_state
+from worldmodels.evolving.state import Evaluation, Generation, checkpoint_path, load_state, row_of, save_state
 from worldmodels.files.locking import lock
+from worldmodels.files.reading import load_json, reading
 from worldmodels.files.writing import make_folder, save_json
+from worldmodels.reporting.curves import evolution_figure
+from worldmodels.reporting.pictures import save_picture
 from worldmodels.scripts.cli import UserError
+
+PICTURE_SECONDS = 60  # between two pictures of the curves
 
 
 class Log:
@@ -34,6 +41,7 @@ class Log:
         for folder in (self.folder, self.checkpoint.parent):
             for left_over in folder.glob(f".*.tmp.{name}.*"):  # of a run killed in mid-write, on another host perhaps
                 left_over.unlink(missing_ok=True)
+        self.drawn = time.monotonic()
 
     def resume(self, strategy, essential):
         """The State of the checkpoint, with `strategy` brought to where it was; None for a new run.
@@ -78,6 +86,13 @@ class Log:
         if state.best is not None:
             save_parameters(self.folder / f"{self.name}.best.json", *state.best)
 
+    def draw(self, state, generations, now=False):
+        """Draw the curves if the last picture is old, or `now`. generations: how many there will be."""
+        if state.history and (now or time.monotonic() - self.drawn > PICTURE_SECONDS):
+            path = self.folder / f"{self.name}.curves.png"
+            save_picture(path, lambda: evolution_figure(self.name, state.history, state.evaluations, generations))
+            self.drawn = time.monotonic()
+
     def save_json(self, suffix, data, indent=None):
         save_json(Path(self.folder) / f"{self.name}.{suffix}", data, indent)
 
@@ -91,3 +106,22 @@ def _evaluation_row(one):
     """An Evaluation in the layout of 2018."""
     words = {"improvement": one.score - one.before, "curr": one.score, "prev": one.before, "best": one.best}
     return [one.generation, one.seconds, *(x for pair in (words | {"std": one.std}).items() for x in pair)]
+
+
+def read_log(path):
+    """The lists of Generation and Evaluation that are in the log beside a `.hist.json`. UserError if it is damaged.
+
+    It may be of a run that goes on: each file is whole, but one may be a generation ahead of the other.
+    """
+    what, remedy = "the log of an evolution", "move it away"
+    evaluations = path.with_name(path.name.replace(".hist.json", ".hist_best.json"))
+    with reading(path, what, remedy):
+        history = [row_of(Generation, row) for row in load_json(path, what, list, remedy)]
+        if [row.number for row in history] != list(range(1, len(history) + 1)):
+            raise ValueError("its generations are not numbered from 1 on")
+        history = [row._replace(mean_steps=row.mean_steps - 1, max_steps=row.max_steps - 1) for row in history]
+    if not evaluations.exists():
+        return history, []
+    with reading(evaluations, what, remedy):
+        rows = [row[:2] + row[3::2] for row in load_json(evaluations, what, list, remedy)]
+        return history, [row_of(Evaluation, [*row[:2], row[3], row[6], *row[4:6]]) for row in rows]

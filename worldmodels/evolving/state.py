@@ -86,8 +86,8 @@ def load_state(path, strategy, essential):
             strategy,
             dict(saved["facts"]),
             float(saved["seconds"]),
-            [_row(Generation, row) for row in saved["history"]],
-            [_row(Evaluation, row) for row in saved["evaluations"]],
+            [row_of(Generation, row) for row in saved["history"]],
+            [row_of(Evaluation, row) for row in saved["evaluations"]],
             [_vector(mean, params) for mean in saved["means"]],
             _best(saved["best"], params),
             list(json.loads(saved["starts"])),
@@ -100,8 +100,8 @@ def _check_essential(path, before, now):
         raise UserError(f"{path} is of a run with {changes}: use the same to go on with it, or another --log")
 
 
-def _row(kind, values):
-    """A Generation or an Evaluation, whose numbers are of the types that they have to be of."""
+def row_of(kind, values):
+    """A Generation or an Evaluation, whose numbers are of the types that they have to be of; else any error."""
     types = kind.__annotations__.values()
     return kind(*(number(value) for number, value in zip(types, values, strict=True)))
 

@@ -9,8 +9,10 @@ import numpy as np
 from tqdm import tqdm
 
 from worldmodels.files.locking import lock
+from worldmodels.files.provenance import origin
+from worldmodels.files.reading import load_json, reading
 from worldmodels.files.weights import all_finite, save_weights
-from worldmodels.files.writing import make_folder, refuse_folder
+from worldmodels.files.writing import make_folder, refuse_folder, save_json
 from worldmodels.scripts.cli import UserError
 from worldmodels.training.checkpoint import Checkpoint
 from worldmodels.training.interrupts import deferred_interrupts
@@ -26,7 +28,8 @@ def train(model, stream, held_out, out, steps, settings, tensorboard=None, resta
     stream: gives the input of `model` at next(stream); has `state` (for JSON) and `restore(state)`.
     held_out: a list of such inputs. settings: what a checkpoint must agree with to be continued.
     A checkpoint in `checkpoints/<name>/` beside `out` is continued, unless `restart`. Losses go to `<name>.losses.csv`
-    beside `out`, and to a folder `tensorboard` if given.
+    beside `out`, a picture of them to `<name>.curves.png`, and they go to a folder `tensorboard` if given.
+    `<name>.run.json` says what the weights were made with.
     Returns the held-out losses, or None if an earlier run was finished already. UserError where the loss turns NaN, or
     another process trains into `out`.
     """
@@ -49,6 +52,7 @@ def train(model, stream, held_out, out, steps, settings, tensorboard=None, resta
             checkpoint.save(0)
         names = [metric.name for metric in model.metrics]
         losses = Losses(out.with_name(f"{name}.losses.csv"), tensorboard, step, names)
+        note_start(out.with_name(f"{name}.run.json"), step, steps, settings)
         measured = _loop(model, stream, held_out, steps, step, checkpoint, losses)
         save_weights(model, out)
         checkpoint.save(steps)  # after the weights: what says "finished" comes last
@@ -58,6 +62,16 @@ def train(model, stream, held_out, out, steps, settings, tensorboard=None, resta
 def run_name(out):
     """weights/vae.weights.h5 -> vae: what everything beside a weights file is called."""
     return Path(out).name.removesuffix(".h5").removesuffix(".weights")
+
+
+def note_start(path, step, steps, settings):
+    """Add this start to the note on what the weights are made with. A training that begins has a new note."""
+    earlier = []
+    if step and path.exists():
+        with reading(path, "the note on this training", "remove it"):
+            earlier = list(load_json(path, "the note on this training", dict, "remove it")["starts"])
+    start = {"step": step, "steps": steps, **origin()}
+    save_json(path, {"settings": settings, "starts": [*earlier, start]}, indent=1)
 
 
 def _loop(model, stream, held_out, steps, step, checkpoint, losses):
@@ -84,6 +98,8 @@ def _loop(model, stream, held_out, steps, step, checkpoint, losses):
                 row |= measured
             if due or step % ROW_STEPS == 0:
                 _write(losses, step, row, checkpoint)
+            if due:
+                losses.draw(steps)
             if interrupts and step < steps:
                 checkpoint.save(step)
                 break

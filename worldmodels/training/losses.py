@@ -1,7 +1,8 @@
-"""Losses of a training as rows of a CSV file and as scalars for TensorBoard."""
+"""Losses of a training as rows of a CSV file, as a picture, and as scalars for TensorBoard."""
 
 import contextlib
 import csv
+import math
 import os
 import socket
 import time
@@ -9,7 +10,11 @@ from pathlib import Path
 
 from worldmodels.files.reading import reading
 from worldmodels.files.writing import atomic_path, make_folder
+from worldmodels.reporting.curves import losses_figure
+from worldmodels.reporting.pictures import save_picture
 from worldmodels.scripts.cli import UserError, explain_os_error
+
+TABLE = ".losses.csv"
 
 
 class Losses:
@@ -18,20 +23,13 @@ class Losses:
     def __init__(self, path, tensorboard, step, names):
         self.path = path
         self.fields = ["step", *names, *(f"held_out_{name}" for name in names)]
-        rows = self._rows_until(step) if step and path.exists() else []  # what came later is done again
+        before = read_rows(path) if step and path.exists() else []
+        rows = [row for row in before if int(row["step"]) <= step]  # what came later is done again
         with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
             writer = csv.DictWriter(file, self.fields, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
-        self.events = Events(Path(tensorboard) / path.name.removesuffix(".losses.csv"), step) if tensorboard else None
-
-    def _rows_until(self, step):
-        with (
-            reading(self.path, "the table of losses", "move it away"),
-            open(self.path, newline="", errors="replace") as file,
-        ):
-            rows = [row for row in csv.DictReader(file) if (row.get("step") or "").isdecimal()]
-            return [row for row in rows if int(row["step"]) <= step]
+        self.events = Events(Path(tensorboard) / path.name.removesuffix(TABLE), step) if tensorboard else None
 
     def write(self, step, losses):
         """losses: {metric: number}. UserError if they cannot be written."""
@@ -40,6 +38,32 @@ class Losses:
             csv.DictWriter(file, self.fields).writerow({"step": step} | row)
         if self.events:
             self.events.write(step, losses)
+
+    def draw(self, steps):
+        """Draw the curves so far, beside the table. steps: how many the training will have."""
+        name = self.path.name.removesuffix(TABLE)
+        path = self.path.with_name(f"{name}.curves.png")
+        save_picture(path, lambda: losses_figure(name, curves_of(read_rows(self.path)), steps))
+
+
+def read_rows(path):
+    """The rows of a table of losses, as dicts of texts. What is no whole row is left out: a run may be writing it."""
+    with reading(path, "the table of losses", "move it away"), open(path, newline="", errors="replace") as file:
+        rows = csv.DictReader(line for line in file if line.endswith("\n"))
+        return [row for row in rows if (row.get("step") or "").isdecimal()]
+
+
+def curves_of(rows):
+    """{name of a column: (steps, values)} of `read_rows`, without what is no number."""
+    curves = {}
+    for row in rows:
+        for name, text in row.items():
+            with contextlib.suppress(TypeError, ValueError):
+                if name != "step" and math.isfinite(value := float(text)):
+                    steps, values = curves.setdefault(name, ([], []))
+                    steps.append(int(row["step"]))
+                    values.append(value)
+    return curves
 
 
 class Events:

@@ -1,0 +1,1 @@
+"""Pictures of how runs go, and one page that shows all of them."""
