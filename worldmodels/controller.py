@@ -1,5 +1,6 @@
 """C: one linear layer and a tanh from what V and M know to the action (paper, section 2.3)."""
 
+import hashlib
 import itertools
 from pathlib import Path
 
@@ -89,3 +90,8 @@ def load_parameters(path, num_params):
         if (np.abs(params) > np.finfo(np.float32).max).any():  # float32 is what C computes in
             raise ValueError("its parameters are too large")
         return params, score
+
+
+def parameters_fingerprint(params):
+    """sha256, in hex, of flat parameters (P,) in float32: says which C made a file."""
+    return hashlib.sha256(np.ascontiguousarray(params, "<f4").tobytes()).hexdigest()

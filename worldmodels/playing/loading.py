@@ -1,12 +1,11 @@
 """The trained parts of an agent, found on disk and checked to belong together."""
 
-import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from worldmodels.controller import KINDS, READS, load_parameters
+from worldmodels.controller import KINDS, READS, load_parameters, parameters_fingerprint
 from worldmodels.files.reading import load_json
 from worldmodels.files.writing import make_folder, save_json
 from worldmodels.scripts.cli import UserError
@@ -29,7 +28,7 @@ class Trained(NamedTuple):
 
         return {
             "controller": self.controller.kind,
-            "parameters_sha256": hashlib.sha256(np.ascontiguousarray(self.params, "<f4").tobytes()).hexdigest(),
+            "parameters_sha256": parameters_fingerprint(self.params),
             "vae_sha256": fingerprint(self.vae),
             "rnn_sha256": fingerprint(self.rnn),
         }

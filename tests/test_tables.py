@@ -1,0 +1,29 @@
+"""The tables of results in the READMEs are what the raw numbers say."""
+
+import re
+import subprocess
+import sys
+
+from scripts import ENVIRONMENT, ROOT
+
+TABLE = r"(?:^\|.*\n)+"
+
+
+def printed():
+    """{page: [tables that results/tables.py prints for it]}."""
+    command = [sys.executable, ROOT / "results" / "tables.py"]
+    out = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout
+    pages = {}
+    for page, table in re.findall(rf"\((.*\.md)\)\n\n({TABLE})", out, re.M):
+        pages.setdefault(page, []).append(table)
+    return pages
+
+
+def test_every_table_of_scores_in_a_readme_is_made_of_the_raw_numbers():
+    tables = printed()
+    for page in ("README.md", "carracing/README.md", "doomrnn/README.md"):
+        text = re.sub(r"^ +\|", "|", (ROOT / page).read_text(), flags=re.M)  # some stand in a list
+        there = re.findall(TABLE, text, re.M)
+        assert not set(tables.get(page, [])) - set(there), f"{page}: put in what `make tables` prints"
+        scores = [table for table in there if "+-" in table and "command" not in table]  # steps have commands
+        assert set(scores) <= set(tables.get(page, [])), f"{page} has a table that results/tables.py does not know"
