@@ -1,6 +1,7 @@
 # make expert_rollouts   expert CarRacing rollouts by the shipped agent, in carracing/expert_rollouts/
 #                        (ROLLOUTS=20 in all, by THREADS processes: as many as there are cores)
 # make doom_demo         the shipped agent plays Doom Take Cover, and dreams of it: one video of each, in doomrnn/
+# make report            all runs that are here on one page, report.html: those that ship, and yours
 # make tables            the tables of results in the READMEs, made of the raw numbers in results/
 # make test              all tests
 # make setup             the environment alone; make clean removes it
@@ -13,7 +14,7 @@ THREADS ?= $(shell nproc 2>/dev/null || echo 1)
 ROLLOUTS ?= 20
 DOOM_AGENT = pretrained/doomrnn.cma.16.64.best.json
 
-.PHONY: setup expert_rollouts doom_demo tables test lint clean
+.PHONY: setup expert_rollouts doom_demo report tables test lint clean
 
 setup: .venv/installed
 
@@ -23,6 +24,9 @@ expert_rollouts: .venv/installed
 doom_demo: .venv/installed
 	cd doomrnn && $(PYTHON) model.py doomreal render $(DOOM_AGENT) --video "$(CURDIR)/doomrnn/game.mp4"
 	cd doomrnn && $(PYTHON) model.py doomrnn render $(DOOM_AGENT) --video "$(CURDIR)/doomrnn/dream.mp4"
+
+report: .venv/installed
+	$(PYTHON) results/report.py
 
 tables: .venv/installed
 	@$(PYTHON) results/tables.py

@@ -19,3 +19,13 @@ DOOM = {
     "1.3": ("732 +- 269", "753 +- 139"),
 }
 DOOM_RANDOM = "210 +- 108"
+
+# The log of the 2018 code, by task: what the mean of the distribution scored after some generations.
+EVOLUTIONS = {
+    "carracing": {
+        "name": "2018 (64 candidates x 16 episodes)",
+        "generations": (25, 50, 100, 200, 300, 475, 625, 1800),
+        "scores": (823, 867, 867, 880, 883, 891, 895, 900),
+        "episodes": 64 * 16,  # that the candidates of a generation played
+    }
+}

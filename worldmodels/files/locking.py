@@ -21,3 +21,15 @@ def lock(path, message):
             time.sleep(pause)
     file.close()
     raise UserError(message)
+
+
+def locked(path):
+    """Whether a process holds the lock at `path` now."""
+    try:
+        with open(path) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there is no such file, or it is not ours to open
+        return False
+    return False

@@ -103,7 +103,14 @@ def fixed_batches(vae, frames, batch_size):
 
 
 def save_reconstructions(vae, frames, path):
-    """Write a PNG: each frame (uint8) above its reconstruction from mu, eight pairs a row, at twice the size."""
+    """Write `reconstructions` as a PNG."""
+    image = reconstructions(vae, frames)
+    with atomic_path(path) as temporary:
+        image.save(temporary)
+
+
+def reconstructions(vae, frames):
+    """A Pillow image of each frame (uint8) above its reconstruction from mu, eight pairs a row, at twice the size."""
     from PIL import Image
 
     mu, _ = vae.encoder.predict_on_batch(frames)
@@ -112,5 +119,4 @@ def save_reconstructions(vae, frames, path):
     pairs = pairs[np.arange(-(-len(pairs) // 8) * 8) % len(pairs)]
     rows = [np.concatenate(list(row), axis=1) for row in pairs.reshape(-1, 8, *pairs.shape[1:])]
     image = Image.fromarray(np.concatenate(rows, axis=0))
-    with atomic_path(path) as temporary:
-        image.resize((image.width * 2, image.height * 2), Image.NEAREST).save(temporary)
+    return image.resize((image.width * 2, image.height * 2), Image.NEAREST)
