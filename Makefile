@@ -54,4 +54,4 @@ lint: .venv/installed .venv/installed-dev
 	@touch $@
 
 clean:
-	rm -rf .venv *.egg-info
+	rm -rf .venv build dist *.egg-info
