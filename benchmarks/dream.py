@@ -13,7 +13,7 @@ import numpy as np
 
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
-from worldmodels.parallel.threads import limit_threads, quiet_stderr
+from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import Parser, positive_float, positive_int, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,12 +58,11 @@ def main():
 
 def measure(*, slots, dreams, steps, turns, temperature, controller, weights):
     limit_threads()
-    with quiet_stderr():
-        from doomrnn.dream_env import DoomDream
-        from doomrnn.task import DOOM
-        from worldmodels.playing.worlds import load_world
+    from doomrnn.dream_env import DoomDream
+    from doomrnn.task import DOOM
+    from worldmodels.playing.worlds import load_world
 
-        world, trained = load_world(DOOM, controller, slots, dream=True, weights=weights, temperature=temperature)
+    world, trained = load_world(DOOM, controller, slots, dream=True, weights=weights, temperature=temperature)
     env = DoomDream(trained.temperature, trained.folder)
     measure_batched(world, trained.params, range(slots))  # traces the graphs
     measure_single(env, trained.params, [0], 20)

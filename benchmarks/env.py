@@ -13,7 +13,7 @@ from pathlib import Path
 
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
-from worldmodels.parallel.threads import limit_threads, quiet_stderr
+from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import Parser, non_negative_int, positive_int, run
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_env.json"
@@ -23,13 +23,12 @@ OURS, STOCK = "this renderer", "stock gymnasium"
 
 def driven(seeds):
     """{seed: actions (T, 3) float32} of the shipped agent on these tracks."""
-    with quiet_stderr():
-        from carracing.generation_script import SHIPPED
-        from carracing.task import CARRACING
-        from worldmodels.playing.worlds import load_world
-        from worldmodels.rollout import Job, run_episodes
+    from carracing.generation_script import SHIPPED
+    from carracing.task import CARRACING
+    from worldmodels.playing.worlds import load_world
+    from worldmodels.rollout import Job, run_episodes
 
-        world, trained = load_world(CARRACING, SHIPPED, len(seeds), dream=False)
+    world, trained = load_world(CARRACING, SHIPPED, len(seeds), dream=False)
     world.record = True
     jobs = [Job(seed, trained.params) for seed in seeds]
     return {episode.job.seed: episode.frames.actions for episode in run_episodes(world, jobs)}

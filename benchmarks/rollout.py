@@ -13,7 +13,7 @@ import numpy as np
 
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
-from worldmodels.parallel.threads import limit_threads, quiet_stderr
+from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts import precision
 from worldmodels.scripts.cli import Parser, positive_int, run
 
@@ -90,11 +90,10 @@ def main():
 
 def measure(*, slots, steps, precision, controller):
     limit_threads()
-    with quiet_stderr():
-        from carracing.task import CARRACING
-        from worldmodels.playing.worlds import load_world
+    from carracing.task import CARRACING
+    from worldmodels.playing.worlds import load_world
 
-        world, trained = load_world(CARRACING, controller, slots, dream=False, precision=precision)
+    world, trained = load_world(CARRACING, controller, slots, dream=False, precision=precision)
     world.max_steps = steps
     world.envs[0].reset(seed=0)  # loads the compiled renderer
     world.agent.act(np.arange(slots), np.zeros((slots, 64, 64, 3), np.uint8))  # traces the graph

@@ -13,7 +13,6 @@ import numpy as np
 
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
-from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.scripts.cli import Parser, positive_int, run
 from worldmodels.scripts.precision import PRECISIONS
 
@@ -48,11 +47,9 @@ def main():
 
 
 def measure(*, vae_steps, rnn_steps):
-    with quiet_stderr():
-        import keras
-
-        from carracing.task import CARRACING
-        from doomrnn.task import DOOM
+    from carracing.task import CARRACING
+    from doomrnn.task import DOOM
+    from worldmodels.scripts.backend import keras
 
     rng, result = np.random.default_rng(0), origin()
     frames = rng.integers(0, 256, (BATCH, 64, 64, 3), np.uint8)

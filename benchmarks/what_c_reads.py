@@ -14,7 +14,7 @@ import numpy as np
 
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
-from worldmodels.parallel.threads import limit_threads, quiet_stderr
+from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import Parser, non_negative_int, positive_int, run
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_what_c_reads.json"
@@ -81,13 +81,12 @@ def main():
 
 def explain(*, episodes, frames, seed):
     limit_threads()
-    with quiet_stderr():
-        from carracing.generation_script import SHIPPED
-        from carracing.task import CARRACING
-        from worldmodels.playing.worlds import load_world
-        from worldmodels.rollout import Environments, Job, run_episodes
+    from carracing.generation_script import SHIPPED
+    from carracing.task import CARRACING
+    from worldmodels.playing.worlds import load_world
+    from worldmodels.rollout import Environments, Job, run_episodes
 
-        world, trained = load_world(CARRACING, SHIPPED, episodes, dream=False)
+    world, trained = load_world(CARRACING, SHIPPED, episodes, dream=False)
     reader = Reader(world.agent, world.envs)
     world = Environments(world.envs, reader, frames)
     list(run_episodes(world, [Job(seed + i, trained.params) for i in range(episodes)]))

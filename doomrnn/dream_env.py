@@ -7,12 +7,9 @@ import numpy as np
 from gymnasium import spaces
 
 from doomrnn.task import DOOM
-from worldmodels.parallel.threads import quiet_stderr
+from worldmodels.playing.dream_env import Dream
 from worldmodels.playing.person import left_or_right, play_script
 from worldmodels.scripts.cli import Parser, positive_float, run
-
-with quiet_stderr():
-    from worldmodels.playing.dream_env import Dream
 
 
 class DoomDream(Dream):

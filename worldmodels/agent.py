@@ -1,9 +1,9 @@
 """The agent: V, M and C in one Keras model, called once a frame for all slots of the rollout loop."""
 
-import keras
 import numpy as np
 
 from worldmodels.rollout import independent_rows
+from worldmodels.scripts.backend import keras
 from worldmodels.vae import sample
 
 

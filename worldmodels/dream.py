@@ -6,12 +6,11 @@ that logit is above 0, and reads a restart flag, which is 1 at the first step. A
 learn in its dreams alone.
 """
 
-import keras
 import numpy as np
-from keras import ops
 
 from worldmodels.rnn import sample_z
 from worldmodels.rollout import Episode, Frames, independent_rows
+from worldmodels.scripts.backend import keras, ops
 
 STEPS = 20  # of all dreams in one call. A dream that ends on the way wastes the rest of them: half on average
 

@@ -1,8 +1,8 @@
 """V: the convolutional variational autoencoder that compresses a 64x64 frame into a small vector z (paper, A.1)."""
 
-import keras
 import numpy as np
-from keras import layers, ops
+
+from worldmodels.scripts.backend import keras, layers, ops
 
 FREE_BITS = 0.5  # nats of KL divergence for each z dimension that cost nothing (2018 code: kl_tolerance)
 

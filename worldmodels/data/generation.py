@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from worldmodels.data.expert import Manifest, check_rollout, rollout_arrays, rollout_path, summary
 from worldmodels.files.writing import make_folder, save_npz
-from worldmodels.parallel.threads import available_cores, limit_threads, quiet_stderr
+from worldmodels.parallel.threads import available_cores, limit_threads
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.scripts.cli import UserError
@@ -24,10 +24,9 @@ def generate(task, *, controller, workers, rollouts, out, seed, dtype, weights, 
     """
     limit_threads()
     make_folder(out)
-    with quiet_stderr():  # wrong weights are found here, before any process starts
-        from worldmodels.playing.loading import load_agent
+    from worldmodels.playing.loading import load_agent
 
-        trained = load_agent(task, controller, weights, precision)
+    trained = load_agent(task, controller, weights, precision)  # wrong weights are found before any process starts
     made_with = {"seed": seed, "dtype": dtype, **trained.facts(), "precision": precision, "z": trained.z}
     manifest = Manifest(out, made_with)
     there = [k for k in range(rollouts) if rollout_path(out, k).exists()]
@@ -61,10 +60,9 @@ def check(task, out, dtype, seed, indices):
 
 def play(task, controller, weights, precision, out, dtype, jobs):
     """A worker's part: play the jobs, whose tags number the files, write these, and yield (k, summary) of each."""
-    with quiet_stderr():
-        from worldmodels.playing.worlds import load_world
+    from worldmodels.playing.worlds import load_world
 
-        world, _ = load_world(task, controller, SLOTS, dream=False, weights=weights, precision=precision)
+    world, _ = load_world(task, controller, SLOTS, dream=False, weights=weights, precision=precision)
     world.record = True
     for episode in run_episodes(world, jobs):
         path, arrays = rollout_path(out, episode.job.tag), rollout_arrays(task, episode, dtype)

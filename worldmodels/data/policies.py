@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from worldmodels.parallel.threads import quiet_stderr
-
 
 class BrownianPolicy:
     """Actions that wander: a Brownian walk in the controller's outputs, reflected at -1 and 1.
@@ -68,8 +66,7 @@ class RandomAgents:
     """
 
     def __init__(self, task, slots=1):
-        with quiet_stderr():
-            from worldmodels.agent import Agent
+        from worldmodels.agent import Agent
 
         parts = [(task.make_vae(), task.make_rnn(), task.make_controller()) for _ in range(slots)]
         self.agents = [Agent(*part, task.to_action, 1, task.max_steps) for part in parts]

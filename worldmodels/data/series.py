@@ -22,7 +22,6 @@ from worldmodels.files.locking import lock
 from worldmodels.files.reading import load_json, load_npz, read_npy_header, reading
 from worldmodels.files.weights import fingerprint, load_weights
 from worldmodels.files.writing import atomic_path, make_folder, refuse_folder, save_json
-from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.scripts import precision
 from worldmodels.scripts.cli import UserError
 
@@ -44,8 +43,7 @@ def add_options(parser):
 def make_series(task, *, data, vae, out, precision):
     """Encode the episodes in the folder `data` with the V of the file `vae` into the file `out`."""
     episodes = Episodes(list_episodes(data), task.action_size)
-    with quiet_stderr():
-        model = task.make_vae(precision)
+    model = task.make_vae(precision)
     load_weights(model, vae, "V")
     write_series(model, episodes, out)
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from worldmodels.parallel.mpirun import INTACT, LAUNCHER, report
 from worldmodels.parallel.share import Share, even_share
-from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.scripts import cli
 
 CHUNK = 8  # at most so many jobs in one message: a worker waits up to some milliseconds for each
@@ -137,8 +136,7 @@ class Queue:
 
 def _serve(comm, make_player):
     try:
-        with quiet_stderr():
-            play, facts = make_player()
+        play, facts = make_player()
         comm.send(("ready", facts), 0)
         while (message := _receive(comm)[1]) is not None:
             number, share, jobs = message

@@ -10,7 +10,7 @@ import numpy as np
 from worldmodels.files import provenance
 from worldmodels.files.reading import load_json
 from worldmodels.files.writing import make_folder, save_json
-from worldmodels.parallel.threads import limit_threads, quiet_stderr
+from worldmodels.parallel.threads import limit_threads
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.scripts.cli import UserError
@@ -29,10 +29,10 @@ def evaluate(task, controller, where, *, dream, episodes, seed, workers, slots, 
     """
     limit_threads()
     make_folder(results)
-    with quiet_stderr():  # finds missing or wrong files before any process starts
-        from worldmodels.playing.loading import load_agent
+    from worldmodels.playing.loading import load_agent
 
-        trained = load_agent(task, controller, how["weights"], how["precision"])
+    # Missing or wrong files are found here, before any process starts.
+    trained = load_agent(task, controller, how["weights"], how["precision"])
     facts = trained.facts()
     if dream:
         facts["temperature"] = temperature = how["temperature"] or trained.temperature
@@ -121,10 +121,9 @@ def play_all(jobs, play, workers, unfinished, longest):
 
 def play_jobs(task, controller, slots, dream, how, jobs):
     """A worker's part: play the jobs of the queue, yield (seed, score, steps)."""
-    with quiet_stderr():
-        from worldmodels.playing.worlds import load_world
+    from worldmodels.playing.worlds import load_world
 
-        world, _ = load_world(task, controller, slots, dream=dream, **how)
+    world, _ = load_world(task, controller, slots, dream=dream, **how)
     for episode in run_episodes(world, jobs, jobs.advanced):
         yield episode.job.seed, float(episode.score), episode.steps
 

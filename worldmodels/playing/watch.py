@@ -6,7 +6,7 @@ import itertools
 
 from tqdm import tqdm
 
-from worldmodels.parallel.threads import limit_threads, quiet_stderr
+from worldmodels.parallel.threads import limit_threads
 from worldmodels.playing.person import read_keys
 from worldmodels.playing.video import check_video, side_by_side, write_video
 from worldmodels.playing.window import Window, need_display
@@ -57,10 +57,9 @@ def watch(task, controller, *, dream, episodes, seed, slots, video, frames, **ho
     """
     limit_threads()
     envs = None if dream else [task.make_env(render_mode="rgb_array")]
-    with quiet_stderr():
-        from worldmodels.playing.worlds import load_world
+    from worldmodels.playing.worlds import load_world
 
-        world, trained = load_world(task, controller, slots, dream=dream, envs=envs, **how)
+    world, trained = load_world(task, controller, slots, dream=dream, envs=envs, **how)
     world.max_steps = min(frames or task.max_steps, task.max_steps)
     title, total = f"{task.name}: the dream" if dream else task.name, episodes * world.max_steps
     print(f"V and M of {trained.folder}")

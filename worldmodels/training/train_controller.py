@@ -10,7 +10,6 @@ from worldmodels.evolution import Plan, evolve, player
 from worldmodels.evolving.options import ESSENTIAL, log_name
 from worldmodels.evolving.strategy import CMAES
 from worldmodels.evolving.whitening import second_moment, whitening_matrix
-from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.playing.loading import check_world_model, load_run, load_world_model
 from worldmodels.scripts.cli import UserError
 from worldmodels.scripts.progress import say
@@ -101,8 +100,7 @@ def make_player(make_world):
 def whitening(make_world, episodes, start):
     """The matrix of the coordinates for CMA-ES."""
     say(f"playing {episodes} episodes to see what C reads")
-    with quiet_stderr():
-        world, _ = make_world()
+    world, _ = make_world()
     return whitening_matrix(second_moment(world, np.float32(start), range(episodes)))
 
 

@@ -10,7 +10,6 @@ from worldmodels.data.series import Series
 from worldmodels.data.starts import find_starts
 from worldmodels.files.weights import fingerprint, fingerprint_of_file, load_weights
 from worldmodels.files.writing import make_folder, save_json
-from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.scripts.cli import UserError, positive_int
 from worldmodels.training import options, schedules
 from worldmodels.training.loop import run_name, train
@@ -66,11 +65,10 @@ def train_rnn(
     series.check()
     starts = find_starts(series)
 
-    with quiet_stderr():
-        import keras
+    from worldmodels.scripts.backend import keras
 
-        keras.utils.set_random_seed(seed)
-        rnn = task.make_rnn(precision)
+    keras.utils.set_random_seed(seed)
+    rnn = task.make_rnn(precision)
     if init:
         load_weights(rnn, init, "M")
     rnn.compile(keras.optimizers.Adam(schedules.learning_rate(schedule, learning_rate, steps), clipvalue=CLIP))

@@ -7,7 +7,6 @@ import numpy as np
 from worldmodels.data.episodes import Episodes, hold_out, list_episodes
 from worldmodels.data.frames import FrameStream, some_frames
 from worldmodels.files.writing import atomic_path
-from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.scripts.cli import positive_int
 from worldmodels.training import options, schedules
 from worldmodels.training.loop import run_name, train
@@ -42,11 +41,10 @@ def train_vae(
     frames = FrameStream(learned, batch_size, seed)
     steps = steps or epochs * frames.steps_per_epoch
 
-    with quiet_stderr():
-        import keras
+    from worldmodels.scripts.backend import keras
 
-        keras.utils.set_random_seed(seed)
-        vae = task.make_vae(precision)
+    keras.utils.set_random_seed(seed)
+    vae = task.make_vae(precision)
     vae.compile(keras.optimizers.Adam(schedules.learning_rate(schedule, learning_rate, steps)))
     pictures = some_frames(held_out if len(held_out) else learned, HELD_OUT_FRAMES)
     losses = train(
