@@ -44,6 +44,19 @@ def test_a_note_that_says_neither_is_of_the_time_when_there_was_no_choice(untrai
     assert (trained.z, trained.temperature, trained.controller.kind) == ("sample", CARRACING.temperature, "z_h")
 
 
+def test_a_note_of_ones_own_needs_to_name_the_kind_alone(moved):
+    change_json(moved.best, lambda data: [data[0][:99]])
+    note_of(moved).unlink()
+    with pytest.raises(
+        UserError, match=r'99 parameters where 867 .* \.run\.json .* \{"controller": "z"\} \(one of z, '
+    ):
+        load_agent(CARRACING, moved.best, moved.weights)
+    note_of(moved).write_text('{"controller": "z"}')
+    assert load_agent(CARRACING, moved.best, moved.weights).controller.kind == "z"
+    with pytest.raises(UserError, match="name their folder with --weights"):
+        load_agent(CARRACING, moved.best)
+
+
 @pytest.mark.parametrize(
     ("fact", "values", "words"),
     [

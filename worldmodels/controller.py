@@ -84,8 +84,8 @@ def load_parameters(path, num_params):
         score = float(data[1]) if len(data) > 1 else None
         if params.shape != (num_params,):
             raise UserError(
-                f"{path} has {params.size} parameters where {num_params} are needed: it, or its .run.json, is of "
-                "another task or another kind of controller"
+                f"{path} has {params.size} parameters where {num_params} are needed: it is of another task, or "
+                f'the .run.json beside it does not name its kind, as {{"controller": "z"}} (one of {", ".join(KINDS)})'
             )
         if (np.abs(params) > np.finfo(np.float32).max).any():  # float32 is what C computes in
             raise ValueError("its parameters are too large")

@@ -40,6 +40,12 @@ def load_agent(task, path, weights=None, precision="float32"):
     weights: the folder of V and M; if None, they are found by the fingerprints in the .run.json beside the controller.
     precision: V's arithmetic. Whatever does not match is a UserError: a controller scores nothing with the eyes of
     another.
+
+    Of <name>.run.json, beside <name>.best.json, these are read; where there is none, or one is not in it, the default:
+      controller   one of controller.KINDS; the task's
+      z            one of controller.READS; "sample"
+      temperature  of the dreams that C learned in; the task's
+      vae, rnn     fingerprints of V and M (files/weights.py); any will do, if `weights` is given
     """
     run, run_path = load_run(path), _run_path(path)
     if (kind := run.get("controller", task.controller)) not in KINDS:
@@ -50,7 +56,7 @@ def load_agent(task, path, weights=None, precision="float32"):
         raise UserError(f"{run_path} does not say whether C reads a sample of z or its mean: restore it")
     if not isinstance(temperature := run.get("temperature", task.temperature), int | float) or not temperature > 0:
         raise UserError(f"{run_path} names no temperature: restore it")
-    if not run and not weights:
+    if not weights and not ("vae" in run and "rnn" in run):
         raise UserError(
             "no .run.json beside the controller says which V and M it goes with: name their folder with --weights"
         )
@@ -79,7 +85,8 @@ def _find_world_model(task, run, weights, precision):
         except UserError as error:  # a half-trained pair in weights/ does not take the shipped one away
             reasons.append(str(error))
             continue
-        if not run or (run.get("vae"), run.get("rnn")) == (fingerprint(vae), fingerprint(rnn)):
+        found = {"vae": fingerprint(vae), "rnn": fingerprint(rnn)}
+        if all(run.get(part, found[part]) == found[part] for part in found):
             return folder, vae, rnn
         reasons.append(f"V and M in {folder} are not those that this controller was trained with")
     raise UserError("; ".join(reasons) + ("" if weights else "; or name the folder of V and M with --weights"))

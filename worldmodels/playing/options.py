@@ -11,7 +11,8 @@ from worldmodels.scripts import precision
 from worldmodels.scripts.cli import positive_int, seed
 
 EPISODES = 100  # what the paper's scores are taken over
-RESULTS = Path(__file__).resolve().parents[2] / "results"
+REPOSITORY = Path(__file__).resolve().parents[2]
+RESULTS = REPOSITORY / "results" if (REPOSITORY / "results").is_dir() else Path("results")  # it may be installed alone
 
 
 def add_options(parser):
