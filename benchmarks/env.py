@@ -23,12 +23,11 @@ OURS, STOCK = "this renderer", "stock gymnasium"
 
 def driven(seeds):
     """{seed: actions (T, 3) float32} of the shipped agent on these tracks."""
-    from carracing.generation_script import SHIPPED
     from carracing.task import CARRACING
     from worldmodels.playing.worlds import load_world
     from worldmodels.rollout import Job, run_episodes
 
-    world, trained = load_world(CARRACING, SHIPPED, len(seeds), dream=False)
+    world, trained = load_world(CARRACING, CARRACING.shipped, len(seeds), dream=False)
     world.record = True
     jobs = [Job(seed, trained.params) for seed in seeds]
     return {episode.job.seed: episode.frames.actions for episode in run_episodes(world, jobs)}

@@ -81,12 +81,11 @@ def main():
 
 def explain(*, episodes, frames, seed):
     limit_threads()
-    from carracing.generation_script import SHIPPED
     from carracing.task import CARRACING
     from worldmodels.playing.worlds import load_world
     from worldmodels.rollout import Environments, Job, run_episodes
 
-    world, trained = load_world(CARRACING, SHIPPED, episodes, dream=False)
+    world, trained = load_world(CARRACING, CARRACING.shipped, episodes, dream=False)
     reader = Reader(world.agent, world.envs)
     world = Environments(world.envs, reader, frames)
     list(run_episodes(world, [Job(seed + i, trained.params) for i in range(episodes)]))

@@ -3,8 +3,6 @@
 Each file holds one episode of the trained agent; worldmodels/data/expert.py describes its arrays.
 """
 
-from pathlib import Path
-
 from carracing.task import CARRACING
 from worldmodels.data import seeds
 from worldmodels.data.expert import DTYPES
@@ -13,7 +11,6 @@ from worldmodels.scripts import precision
 from worldmodels.scripts.cli import Parser, positive_int, run, seed
 
 ROLLOUTS_PER_WORKER = 1000  # as in the fork that made the data of Ke et al. (2019)
-SHIPPED = Path(__file__).resolve().parent / "pretrained" / "carracing.cma.2.64.best.json"
 
 
 def main():
@@ -27,7 +24,7 @@ def main():
     add("--dtype", choices=DTYPES, default="uint8",
         help="uint8: observations are uint8, actions float32, rewards float64; float64: every array but terminals is "
         "float64, the exact schema of 2019 (98 MB a rollout once loaded)")  # fmt: skip
-    add("--controller", default=SHIPPED, help="C; its V and M are found by it")
+    add("--controller", default=CARRACING.shipped, help="C; its V and M are found by it")
     add("--weights", help="folder of V and M, if it is neither weights/ nor pretrained/")
     precision.add_option(parser)
     options = vars(parser.parse_args())

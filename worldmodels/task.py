@@ -32,6 +32,12 @@ class Task:
         """Where to look for V and M: in `weights` if given, else in weights/ (one's own) and pretrained/ (shipped)."""
         return [Path(weights)] if weights else [self.folder / "weights", self.folder / "pretrained"]
 
+    @property
+    def shipped(self):
+        """The file of the C that comes with the repository."""
+        (path,) = (self.folder / "pretrained").glob("*.best.json")
+        return path
+
     def make_controller(self, kind=None):
         """The task's controller, or one of another kind (controller.KINDS)."""
         return Controller(
