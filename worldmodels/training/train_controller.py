@@ -27,9 +27,9 @@ def train_controller(task, *, log, weights, workers, slots, precision="float32",
     start = np.zeros(controller.num_params)
     if options["init"]:
         start, _ = load_parameters(options["init"], controller.num_params)
-    make_world = functools.partial(
-        training_world, task, weights, options["controller"], options["z"], slots, precision, temperature
-    )
+    where = {"slots": slots, "precision": precision, "temperature": temperature}
+    what = {"controller": options["controller"], "z": options["z"]}
+    make_world = functools.partial(training_world, task, weights, **where, **what)
     strategy = CMAES(
         start,
         options["sigma_init"],
@@ -41,10 +41,7 @@ def train_controller(task, *, log, weights, workers, slots, precision="float32",
         constant_sigma=options["constant_sigma"],
         whitening=functools.partial(whitening, make_world, whiten) if whiten else None,
     )
-    given = {"weights": weights, "log": log, "slots": slots, "precision": precision, "temperature": temperature}
-    about = {"controller": options["controller"], "z": options["z"]}
-    if temperature is not None:
-        about["temperature"] = temperature
+    about = what if temperature is None else {**what, "temperature": temperature}
     evolve(
         log_name(task, *(options[name] for name in ("controller", "optimizer", "num_episode", "popsize"))),
         strategy,
@@ -53,7 +50,7 @@ def train_controller(task, *, log, weights, workers, slots, precision="float32",
         log=log,
         workers=workers,
         about=about,
-        options=options | given | {"whiten": whiten},
+        options=options | {"weights": weights, "log": log, **where, "whiten": whiten},
         essential=(*ESSENTIAL, "temperature", "whiten"),
         check=functools.partial(check_start, options["init"]) if options["init"] else None,
     )
@@ -77,8 +74,12 @@ def check_options(task, whiten, *, seeds, popsize, init, controller, **_):
         raise UserError("--whiten is for controllers of one layer")
 
 
-def training_world(task, weights, controller, z, slots, precision, temperature):
-    """Where C learns, and the fingerprints of the V and M in it."""
+def training_world(task, weights, *, slots, temperature=None, controller=None, z="sample", precision="float32"):
+    """Where a C learns, and the fingerprints of the V and M in it.
+
+    weights: the folder of V and M. temperature: of their dreams; if None, C learns in the environment. slots: episodes
+    in lockstep. controller: its kind, if not the task's. z, precision: see Agent and VAE.
+    """
     from worldmodels.files.weights import fingerprint
     from worldmodels.playing.worlds import dreams, environments
 
