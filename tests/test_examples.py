@@ -1,0 +1,37 @@
+"""What the README and the notebook show, and the examples of parts of one's own."""
+
+import json
+import re
+
+import gymnasium
+import pytest
+from scripts import ROOT, Scripts
+
+from doomrnn.task import DOOM
+from worldmodels.playing.loading import load_agent
+
+EXAMPLES = Scripts("examples")
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readme_lists_every_environment_and_its_snippets_run(capsys):
+    for snippet in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+        exec(snippet, {})
+    assert len(capsys.readouterr().out.splitlines()) == 5  # the scores
+    registered = {name for name in gymnasium.registry if name.startswith("WorldModels/")}
+    assert registered == set(re.findall(r"\| `\w+:(WorldModels/\S+)` \|", README))
+
+
+def test_a_driver_of_ones_own_scores_what_the_readme_says(tmp_path):
+    mean = float(EXAMPLES.run(tmp_path, "drive_yourself.py").split("mean ")[1])
+    said = float(re.search(r"scores (\d+)\s+on its eight tracks", README)[1])
+    assert mean == pytest.approx(said, abs=50)  # another processor may round otherwise, and that is another drive
+
+
+def test_an_optimizer_of_ones_own_goes_on_after_its_checkpoint_and_leaves_an_agent(tmp_path):
+    words = ["random_search.py", "--workers", 1, "--generations"]
+    assert "done: 1 generations" in EXAMPLES.run(tmp_path, *words, 1)
+    assert "going on after generation 1" in EXAMPLES.run(tmp_path, *words, 2)
+    history = json.loads((tmp_path / "log/doomrnn.random_search.hist.json").read_text())
+    assert [row[0] for row in history] == [1, 2]
+    assert load_agent(DOOM, tmp_path / "log/doomrnn.random_search.best.json").controller.kind == "z_c_h"
