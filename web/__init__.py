@@ -1,0 +1,1 @@
+"""Both dreams in the browser: the networks as ONNX files, and a page that runs them."""
