@@ -3,6 +3,9 @@
 # make doom_demo         the shipped agent plays Doom Take Cover, and dreams of it: one video of each, in doomrnn/
 # make report            all runs that are here on one page, report.html: those that ship, and yours
 # make tables            the tables of results in the READMEs, made of the raw numbers in results/
+# make web               both dreams as a page, in web/dist/ (needs node and npm, to fetch onnxruntime-web)
+# make web-serve         the same, and shows it at http://localhost:8000 (PORT=8000)
+# make web-pictures      the page's pictures in docs/ (needs Chromium)
 # make test              all tests
 # make setup             the environment alone; make clean removes it
 # make lint              ruff
@@ -12,9 +15,10 @@ SYSTEM_PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PYTHON = $(CURDIR)/.venv/bin/python
 THREADS ?= $(shell nproc 2>/dev/null || echo 1)
 ROLLOUTS ?= 20
+PORT ?= 8000
 DOOM_AGENT = pretrained/doomrnn.cma.16.64.best.json
 
-.PHONY: setup expert_rollouts doom_demo report tables test lint clean
+.PHONY: setup expert_rollouts doom_demo report tables web web-serve web-pictures test lint clean
 
 setup: .venv/installed
 
@@ -31,6 +35,15 @@ report: .venv/installed
 tables: .venv/installed
 	@$(PYTHON) results/tables.py
 
+web: .venv/installed .venv/installed-web
+	$(PYTHON) web/build.py
+
+web-serve: web
+	$(PYTHON) web/serve.py --port $(PORT)
+
+web-pictures: web .venv/installed-dev
+	$(PYTHON) web/pictures.py
+
 test: .venv/installed .venv/installed-dev
 	$(PYTHON) -m pytest
 
@@ -39,7 +52,7 @@ lint: .venv/installed .venv/installed-dev
 	$(PYTHON) -m ruff format --check .
 
 # The stamp is written last, so that an interrupted set-up is taken up again.
-.venv/installed: requirements.txt pyproject.toml
+.venv/installed: requirements.txt pyproject.toml setup.py
 	@"$(SYSTEM_PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "error: Python 3.11 or newer is needed: make SYSTEM_PYTHON=/path/to/python3.11"; exit 2; }
 	@# Debian keeps ensurepip in a package of its own; a system pip does as well.
@@ -49,9 +62,13 @@ lint: .venv/installed .venv/installed-dev
 	$(PYTHON) -m pip install --disable-pip-version-check -q -r requirements.txt
 	@touch $@
 
-.venv/installed-dev: .venv/installed requirements-dev.txt
+.venv/installed-web: .venv/installed web/requirements.txt
+	$(PYTHON) -m pip install --disable-pip-version-check -q -r web/requirements.txt
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt web/requirements.txt
 	$(PYTHON) -m pip install --disable-pip-version-check -q -r requirements-dev.txt
 	@touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv build dist *.egg-info web/dist web/node_modules
