@@ -7,6 +7,8 @@
 # make web-serve         the same, and shows it at http://localhost:8000 (PORT=8000)
 # make web-pictures      the page's pictures in docs/ (needs Chromium)
 # make test              all tests
+# make test_cluster      several hosts and Slurm: as root, with openssh-server, iproute2, openmpi-bin, munge, slurmctld
+#                        and slurmd of Debian; what is missing is skipped
 # make setup             the environment alone; make clean removes it
 # make lint              ruff
 # Each does its own set-up: a virtual environment in .venv, packages from wheels; no sudo, no compiler, no display.
@@ -18,7 +20,7 @@ ROLLOUTS ?= 20
 PORT ?= 8000
 DOOM_AGENT = pretrained/doomrnn.cma.16.64.best.json
 
-.PHONY: setup expert_rollouts doom_demo report tables web web-serve web-pictures test lint clean
+.PHONY: setup expert_rollouts doom_demo report tables web web-serve web-pictures test test_cluster lint clean
 
 setup: .venv/installed
 
@@ -46,6 +48,9 @@ web-pictures: web .venv/installed-dev
 
 test: .venv/installed .venv/installed-dev
 	$(PYTHON) -m pytest
+
+test_cluster: .venv/installed .venv/installed-dev
+	$(PYTHON) -m pytest tests/cluster
 
 lint: .venv/installed .venv/installed-dev
 	$(PYTHON) -m ruff check .

@@ -1,12 +1,14 @@
 """A script like train.py whose episodes cost nothing: run by test_mpi.py, with real MPI ranks.
 
 Environment: PLAY_SECONDS, how long an episode takes; SLOW_RANK, whose episodes take 10 times as long; FAIL_RANK, which
-raises; PLAYED, a file that gets a line "rank pid seed" for each episode.
+raises; PLAYED, a file that gets a line "rank pid seed" for each episode; VAE, a file with what stands for the
+fingerprint of V; SILENCE, seconds after which a rank counts as lost.
 """
 
 import os
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +17,7 @@ from worldmodels.controller import load_parameters
 from worldmodels.evolution import evolve
 from worldmodels.evolving.options import ESSENTIAL, add_options, log_name
 from worldmodels.evolving.strategy import CMAES
+from worldmodels.parallel import mpi
 from worldmodels.scripts.cli import Parser, run
 from worldmodels.training.train_controller import plan_of
 
@@ -42,7 +45,8 @@ def make_player():
                     file.write(f"{rank} {os.getpid()} {job.seed}\n")
             yield job.tag, score(job.seed, job.params), 10
 
-    return play, {"vae": "a fingerprint"}
+    vae = Path(os.environ["VAE"]).read_text() if "VAE" in os.environ else "a fingerprint"
+    return play, {"vae": vae}
 
 
 def settings(*words):
@@ -85,4 +89,7 @@ def evolve_quadratic(options, strategy=None):
 
 
 if __name__ == "__main__":
+    if "SILENCE" in os.environ:
+        mpi.SILENCE = float(os.environ["SILENCE"])
+        mpi.BEAT = mpi.SILENCE / 4
     run(lambda: evolve_quadratic(settings(*sys.argv[1:])))

@@ -17,7 +17,7 @@ from worldmodels.evolving.log import Log
 from worldmodels.evolving.pace import Pace
 from worldmodels.evolving.state import Evaluation, Generation, State, strategy_state
 from worldmodels.files.provenance import origin
-from worldmodels.parallel import mpi, mpirun
+from worldmodels.parallel import mpi, mpirun, ranks
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.scripts.cli import UserError
 from worldmodels.scripts.progress import FrameProgress, say
@@ -72,6 +72,7 @@ def evolve(
 
     Call it in the main part of a script: the script runs once in every rank.
     name: of the log's files in the folder `log`. strategy: a Strategy, as it is before its first generation.
+    workers: how many processes play, or on which hosts (parallel.hosts.number_or_hosts).
     make_player(): called once in each worker, where heavy modules may be imported; returns (play, facts), see `player`.
         facts goes into run.json, and may not change while the run goes on: fingerprints of V and M.
     about: a dict for run.json, and options, another one, for what it says of this start. essential: names of options
@@ -218,7 +219,7 @@ def play(queue, pairs, label, state, patience=0):
     scores, steps = np.full(len(pairs), np.nan), np.zeros(len(pairs), np.int64)
     jobs = [Job(int(seed), params, index, patience) for index, (seed, params) in enumerate(pairs)]
     expected = round(state.history[-1].mean_steps) if state.history else None  # frames, as in the last generation
-    with FrameProgress(label, len(jobs), expected, bar=mpirun.terminal(), leave=False) as progress:
+    with FrameProgress(label, len(jobs), expected, bar=ranks.terminal(), leave=False) as progress:
         for index, score, length in queue.run(jobs, progress.advanced):
             scores[index], steps[index] = score, length
             progress.ended(length)

@@ -4,6 +4,7 @@ import argparse
 
 from worldmodels.controller import KINDS, READS
 from worldmodels.evolving.strategy import OPTIMIZERS
+from worldmodels.parallel.hosts import number_or_hosts
 from worldmodels.parallel.threads import available_cores
 from worldmodels.scripts.cli import non_negative_int, positive_float, positive_int
 
@@ -49,9 +50,9 @@ def add_options(parser, task, slots=16):
     add("--weights", metavar="DIR", default="weights", help="folder of V and M, which stay as they are")
     add("--log", default="log", help="folder of the log and of the checkpoint")
     add("--generations", type=positive_int, default=1800, help="stop after so many in all (paper: 1,800)")
-    add("-n", "--workers", "--num_worker", dest="workers", type=positive_int, default=available_cores(),
-        help="processes that play; one more, which uses almost no CPU, leads them. Under an mpirun of your own: its "
-        "ranks less one")  # fmt: skip
+    add("-n", "--workers", "--num_worker", dest="workers", type=number_or_hosts, default=available_cores(),
+        metavar="N or HOST[:N],...", help="processes that play; a:8,b is 8 on host a, and one a core on host b. One "
+        "more, which uses almost no CPU, leads them. Under an mpirun of your own: its ranks less one")  # fmt: skip
     add("--slots", type=positive_int, default=slots, help="episodes in lockstep in each process")
     add("--init", metavar="BEST.json", help="start the distribution at these parameters rather than at 0")
     add("-s", "--seed", type=non_negative_int, default=0, help="of the candidates and of the episodes they play")

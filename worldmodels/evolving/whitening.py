@@ -9,7 +9,7 @@ same as a linear change of variables.
 
 import numpy as np
 
-from worldmodels.parallel import mpirun
+from worldmodels.parallel import ranks
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.scripts.progress import FrameProgress
 
@@ -34,7 +34,7 @@ def second_moment(world, params, seeds):
     """
     agent = world.agent = _Reader(world.agent)
     jobs = [Job(seed, params) for seed in seeds]
-    with FrameProgress("what C reads", len(jobs), world.max_steps, bar=mpirun.terminal(), leave=False) as progress:
+    with FrameProgress("what C reads", len(jobs), world.max_steps, bar=ranks.terminal(), leave=False) as progress:
         for episode in run_episodes(world, jobs, progress.advanced):
             progress.ended(episode.steps)
     return agent.total / agent.count

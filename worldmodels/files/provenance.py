@@ -1,5 +1,6 @@
 """Where a result came from: package versions, machine, command. Every JSON in results/ carries these."""
 
+import hashlib
 import importlib.metadata
 import platform
 import sys
@@ -24,6 +25,14 @@ def versions():
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def code():
+    """{file: hash} of our library and of what lies beside the script, and {package: version}: what a process runs."""
+    library, folder = Path(__file__).resolve().parents[1], Path(sys.argv[0]).resolve().parent
+    files = [*library.rglob("*.py"), *folder.glob("*.py")]
+    hashes = {f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return versions() | hashes
 
 
 def machine():

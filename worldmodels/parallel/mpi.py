@@ -10,16 +10,20 @@ import itertools
 import os
 import socket
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
 
-from worldmodels.parallel.mpirun import INTACT, LAUNCHER, report
+from worldmodels.parallel.crew import member, muster
+from worldmodels.parallel.ranks import INTACT, LAUNCHER, report
 from worldmodels.parallel.share import Share, even_share
 from worldmodels.scripts import cli
 
 CHUNK = 8  # at most so many jobs in one message: a worker waits up to some milliseconds for each
-SILENCE = 1800  # seconds without a message after which a rank counts as lost, if MPI has not noticed
+BEAT = 10  # seconds from one word of every worker's to the next, however long it computes
+SILENCE = 180  # seconds without a word after which a worker counts as lost: MPI may not notice a host that is gone
+PATIENCE = 1800  # the same for a worker that hears nothing from rank 0, which may have long to do and has no beat
 
 
 def main(lead, make_player):
@@ -34,13 +38,22 @@ def main(lead, make_player):
 
     comm = MPI.COMM_WORLD
     if comm.size == 1:
-        raise cli.UserError("MPI has started only 1 rank here: rank 0 hands out the work, so it takes at least 2")
-    _unname_shared_memory(comm)
+        raise cli.UserError(
+            "MPI has started only 1 rank here: rank 0 hands out the work, so it takes at least 2. If more were asked "
+            f"for, what started them does not know {MPI.get_vendor()[0]}: take its own mpirun, or srun --mpi=pmi2"
+        )
+    crew = comm.allgather(member())
+    _unname_shared_memory()
     if comm.rank > 0:
         _serve(comm, make_player)
         return
+
+    def work():
+        muster(crew)
+        lead(Queue(comm, [f"rank {rank} on {one.host}" for rank, one in enumerate(crew)]))
+
     try:
-        cli.run(lambda: lead(Queue(comm)))
+        cli.run(work)
         return
     except SystemExit as end:
         code = end.code
@@ -56,11 +69,10 @@ def main(lead, make_player):
     comm.Abort(code)
 
 
-def _unname_shared_memory(comm):
+def _unname_shared_memory():
     """MPICH removes the name of its shared memory when all has ended well; where ranks are killed it would stay for
-    ever, 3 MB each time. The name is needed no more as soon as every rank has the memory open.
+    ever, 3 MB each time. The name is needed no more now that every rank has the memory open.
     """
-    comm.Barrier()
     with contextlib.suppress(OSError):  # no /proc on this system
         for line in Path("/proc/self/maps").read_text().splitlines():
             if "/dev/shm/mpich_shm_" in line and not line.endswith("(deleted)"):
@@ -70,11 +82,13 @@ def _unname_shared_memory(comm):
 class Queue:
     """Rank 0's side: jobs in, results out, in the order in which they are done."""
 
-    def __init__(self, comm):
-        self.comm = comm
+    def __init__(self, comm, names):
+        """names: how to speak of each rank."""
+        self.comm, self.names = comm, names
         self.workers = comm.size - 1
         self.waiting = []  # workers that wait for a round to begin
         self.round = 0
+        self.heard, self.listened = {}, -SILENCE  # when each worker has said something, and we have looked for it
 
     def facts(self):
         """Wait until every worker has loaded what it needs; return their facts. UserError if they differ."""
@@ -83,7 +97,10 @@ class Queue:
             worker, _, facts = self._receive()
             first = first or (worker, facts)
             if facts != first[1]:
-                raise cli.UserError(f"ranks {first[0]} and {worker} have loaded different files: {first[1]}, {facts}")
+                both = f"{self.names[first[0]]} and {self.names[worker]}"
+                raise cli.UserError(
+                    f"{both} have loaded different files, {first[1]} and {facts}: copy the same to both hosts"
+                )
             self.waiting.append(worker)
         return first[1]
 
@@ -128,53 +145,100 @@ class Queue:
                     self.waiting.append(worker)
 
     def _receive(self):
-        worker, (kind, content) = _receive(self.comm)
-        if kind == "failed":
-            raise cli.UserError(content)
-        return worker, kind, content
+        while True:
+            worker, (kind, content) = _wait(self.comm, self._check_alive, contextlib.nullcontext())
+            self.heard[worker] = time.monotonic()
+            if kind == "failed":
+                raise cli.UserError(content)
+            if kind != "alive":
+                return worker, kind, content
+
+    def _check_alive(self):
+        """UserError if a worker is lost: it has sent nothing for SILENCE, all the while that we listened."""
+        now = time.monotonic()
+        if now - self.listened > BEAT:  # nobody is to blame for what we have not read
+            self.heard = dict.fromkeys(range(1, self.workers + 1), now)
+        self.listened = now
+        worker, heard = min(self.heard.items(), key=lambda item: item[1])
+        if now - heard > SILENCE:
+            raise cli.UserError(
+                f"{self.names[worker]} has sent nothing for {now - heard:.0f} s: its host is gone, or hangs; {INTACT}"
+            )
+
+
+class Line:
+    """A worker's line to rank 0. A thread says every BEAT that the worker is alive, until the line is closed."""
+
+    def __init__(self, comm):
+        self.comm, self.lock, self.closed = comm, threading.Lock(), threading.Event()
+        self.thread = threading.Thread(target=self._beat, daemon=True)
+        self.thread.start()
+
+    def _beat(self):
+        while not self.closed.wait(BEAT):
+            self.send("alive")
+
+    def send(self, kind, content=None):
+        with self.lock:
+            self.comm.send((kind, content), 0)
+
+    def receive(self):
+        """The next message of rank 0's. UserError after PATIENCE."""
+        began = time.monotonic()
+
+        def check():
+            if time.monotonic() - began > PATIENCE:
+                raise cli.UserError(f"rank 0 has sent nothing for {PATIENCE // 60} minutes: it must be lost; {INTACT}")
+
+        return _wait(self.comm, check, self.lock)[1]
+
+    def close(self):
+        self.closed.set()
+        self.thread.join()
 
 
 def _serve(comm, make_player):
+    line = Line(comm)
     try:
         play, facts = make_player()
-        comm.send(("ready", facts), 0)
-        while (message := _receive(comm)[1]) is not None:
+        line.send("ready", facts)
+        while (message := line.receive()) is not None:
             number, share, jobs = message
-            jobs = Share(itertools.chain(jobs, _more(comm, number)), share, lambda n: comm.send(("frames", n), 0))
+            jobs = Share(itertools.chain(jobs, _more(line, number)), share, lambda n: line.send("frames", n))
             for result in play(jobs):
-                comm.send(("result", result), 0)
+                line.send("result", result)
                 jobs.finished()
-            comm.send(("idle", None), 0)
+            line.send("idle")
+        line.close()
     except BaseException as error:
         rank = f"rank {comm.rank} on {socket.gethostname()}"
         if isinstance(error, cli.UserError | OSError):
-            line = f"{cli.explain(error)} (says {rank})"
+            words = f"{cli.explain(error)} (says {rank})"
         else:
-            line = f"{rank}: {cli.explain(error)}; {INTACT}"
-        comm.send(("failed", line), 0)
+            words = f"{rank}: {cli.explain(error)}; {INTACT}"
+        line.send("failed", words)
         time.sleep(60)  # rank 0 ends us all
         os._exit(2)
 
 
-def _more(comm, number):
+def _more(line, number):
     while True:
-        comm.send(("more", number), 0)
-        jobs = _receive(comm)[1]
+        line.send("more", number)
+        jobs = line.receive()
         if not jobs:
             return
         yield from jobs
 
 
-def _receive(comm):
-    """Wait for the next message without spinning. Returns (its rank, message); UserError after SILENCE."""
+def _wait(comm, check, lock):
+    """Wait for the next message without spinning. Returns (its rank, message). check(): called while there is none."""
     from mpi4py import MPI
 
-    status, pause, began = MPI.Status(), 0.0005, time.monotonic()
-    while not comm.iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG, status):
-        if time.monotonic() - began > SILENCE:
-            raise cli.UserError(
-                f"no other rank has sent anything for {SILENCE // 60} minutes: one must be lost; {INTACT}"
-            )
+    status, pause = MPI.Status(), 0.0005
+    while True:
+        with lock:
+            if comm.iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG, status):
+                return status.Get_source(), comm.recv(source=status.Get_source())
+        check()
         time.sleep(pause)
         pause = min(1.5 * pause, 0.005)
-    return status.Get_source(), comm.recv(source=status.Get_source())

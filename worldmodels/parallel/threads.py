@@ -6,9 +6,14 @@ import sys
 from pathlib import Path
 
 
+def usable_cores():
+    """The numbers of the cores this process may use (fewer than the machine has, under Slurm or in a container)."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count()))
+
+
 def available_cores():
-    """The number of cores this process may use (fewer than the machine has, under Slurm or in a container)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    """How many cores this process may use."""
+    return len(usable_cores())
 
 
 def alive(pid):

@@ -10,6 +10,7 @@ from worldmodels.evolution import Plan, evolve, player
 from worldmodels.evolving.options import ESSENTIAL, log_name
 from worldmodels.evolving.strategy import CMAES
 from worldmodels.evolving.whitening import second_moment, whitening_matrix
+from worldmodels.parallel import ranks
 from worldmodels.playing.loading import check_world_model, load_run, load_world_model
 from worldmodels.scripts.cli import UserError
 from worldmodels.scripts.progress import say
@@ -22,10 +23,11 @@ def train_controller(task, *, log, weights, workers, slots, precision="float32",
     the first parameters, by which the coordinates of the search are chosen. The others are those of add_options().
     """
     check_options(task, whiten, **options)
-    check_world_model(weights)
     controller = task.make_controller(options["controller"])
     start = np.zeros(controller.num_params)
-    if options["init"]:
+    if ranks.leads():  # a worker finds out for itself, and then says on which host
+        check_world_model(weights)
+    if options["init"] and ranks.leads():
         start, _ = load_parameters(options["init"], controller.num_params)
     where = {"slots": slots, "precision": precision, "temperature": temperature}
     what = {"controller": options["controller"], "z": options["z"]}

@@ -1,0 +1,75 @@
+"""The other machines that an evolution may use: how a command line names them, and whether they can be used."""
+
+import argparse
+import concurrent.futures
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+
+from worldmodels.scripts.cli import UserError, positive_int
+
+SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10")
+
+
+def number_or_hosts(text):
+    """Parse "8" to 8, and "a:8,b" to (("a", 8), ("b", None)): so many processes on a, and one a core on b.
+
+    ArgumentTypeError if it is neither.
+    """
+    if text.lstrip("-").isdigit():
+        return positive_int(text)
+    hosts = [part.strip().partition(":") for part in text.split(",")]
+    if not all(re.fullmatch(r"\w[\w.-]*", name) and (number or not colon) for name, colon, number in hosts):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor like a:8,b:16 (host:number)")
+    return tuple((name, positive_int(number) if colon else None) for name, colon, number in hosts)
+
+
+def reached(hosts):
+    """These hosts, each with a number of processes: where none is named, that of its cores.
+
+    UserError if one cannot be reached through ssh, or does not have the folder, the Python and the script of here.
+    """
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        cores = list(pool.map(_cores, [name for name, _ in hosts]))
+    return [(name, number or found) for (name, number), found in zip(hosts, cores, strict=True)]
+
+
+def _cores(host):
+    needed = [os.getcwd(), sys.executable, os.path.abspath(sys.argv[0])]
+    missing = f'for path in {shlex.join(needed)}; do [ -e "$path" ] || {{ echo "$path"; exit 1; }}; done'
+    script = f"{missing}; unset OMP_NUM_THREADS; nproc"  # nproc would take that for the number of cores
+    command = ["sh", "-c", script] if is_here(host) else [*SSH, "--", host, shlex.join(["sh", "-c", script])]
+    try:
+        answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise UserError("there is no ssh here, through which other hosts are reached: install it") from None
+    if answer.returncode == 1:
+        raise UserError(
+            f"host {host} has no {answer.stdout.strip()}: it takes this folder and this Python in the same place, "
+            "shared or copied"
+        )
+    if answer.returncode:
+        reason = (answer.stderr.strip().splitlines() or [f"ssh ended with code {answer.returncode}"])[-1]
+        raise UserError(f"host {host} cannot be reached: {reason}")
+    return int(answer.stdout)
+
+
+def is_here(host):
+    """Whether this is a name or an address of this machine."""
+    try:
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+        return True
+    except OSError:
+        return False
+
+
+def with_leader(hosts):
+    """Where the ranks go: rank 0, which leads, is here, and comes before the workers. [(host, ranks)]."""
+    here = [host for host in hosts if is_here(host[0])]
+    name = here[0][0] if here else socket.gethostname()
+    own = sum(number for _, number in here)
+    return [(name, own + 1), *(host for host in hosts if host not in here)]
