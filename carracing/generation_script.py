@@ -7,6 +7,7 @@ from carracing.task import CARRACING
 from worldmodels.data import seeds
 from worldmodels.data.expert import DTYPES
 from worldmodels.data.generation import generate
+from worldmodels.parallel import shards
 from worldmodels.scripts import precision
 from worldmodels.scripts.cli import Parser, positive_int, run, seed
 
@@ -27,6 +28,7 @@ def main():
     add("--controller", default=CARRACING.shipped, help="C; its V and M are found by it")
     add("--weights", help="folder of V and M, if it is neither weights/ nor pretrained/")
     precision.add_option(parser)
+    shards.add_option(parser)
     options = vars(parser.parse_args())
     options["rollouts"] = options["rollouts"] or options["workers"] * ROLLOUTS_PER_WORKER
     generate(CARRACING, **options)

@@ -11,6 +11,7 @@ from scripts import Scripts
 from carracing.renderer import shrink
 from carracing.stock import StockCarRacing
 from carracing.task import CARRACING
+from worldmodels.parallel.shards import WHOLE
 from worldmodels.parallel.share import Share
 from worldmodels.playing import evaluation
 from worldmodels.rollout import Job
@@ -19,7 +20,7 @@ from worldmodels.scripts.cli import UserError
 SHORT = dataclasses.replace(CARRACING, max_steps=40)
 
 
-def evaluate(agent, results, where="ours", task=SHORT, workers=1, weights=None, z=None):
+def evaluate(agent, results, where="ours", task=SHORT, workers=1, weights=None, z=None, shard=WHOLE):
     """Three episodes of 40 frames. Returns the path of the JSON."""
     return evaluation.evaluate(
         task,
@@ -35,6 +36,7 @@ def evaluate(agent, results, where="ours", task=SHORT, workers=1, weights=None, 
         precision="float32",
         z=z,
         temperature=None,
+        shard=shard,
     )
 
 
@@ -63,6 +65,18 @@ def test_scores_do_not_depend_on_the_number_of_workers(untrained, with_one_worke
     assert [line.split(":")[0] for line in episodes] == [f"episode {k}, seed {k + 4}" for k in (1, 2, 3)]
     assert which == f"V and M of {untrained.weights}: 2 processes load them, and play"
     assert average == f"average_reward {np.mean(data['scores']):.2f} stdev {np.std(data['scores']):.2f}"
+
+
+def test_shards_score_what_one_run_does_and_the_whole_plays_what_is_missing(
+    untrained, with_one_worker, tmp_path, capsys, in_process
+):
+    evaluate(untrained, tmp_path, shard=slice(1, None, 2))  # episode 2 of 3
+    (left,) = tmp_path.iterdir()
+    assert left.name.endswith(".2_of_2.unfinished")
+    data = json.loads(evaluate(untrained, tmp_path).read_text())
+    assert data["episodes_before"] == 1 and "going on after 1 episodes" in capsys.readouterr().out
+    assert data["scores"] == with_one_worker[1]["scores"] and data["steps"] == with_one_worker[1]["steps"]
+    assert not left.exists()
 
 
 def test_a_killed_run_goes_on_after_the_episodes_it_has_scored(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from scripts import SHORT_SCRIPT, Scripts, kill_when
 from carracing.task import CARRACING
 from worldmodels.data import generation
 from worldmodels.files.writing import save_npz
+from worldmodels.parallel.shards import WHOLE
 from worldmodels.scripts.cli import UserError
 
 SHORT = dataclasses.replace(CARRACING, max_steps=20)
@@ -24,8 +26,9 @@ def generate(untrained, tmp_path, monkeypatch):
     monkeypatch.setattr(generation, "SLOTS", 4)
     which = {"controller": untrained.best, "weights": untrained.weights, "precision": "float32"}
 
-    def generate(rollouts, seed=7, dtype="uint8"):
-        generation.generate(SHORT, workers=1, rollouts=rollouts, out="expert", seed=seed, dtype=dtype, **which)
+    def generate(rollouts, seed=7, dtype="uint8", shard=WHOLE):
+        options = which | {"rollouts": rollouts, "seed": seed, "dtype": dtype, "shard": shard}
+        generation.generate(SHORT, workers=1, out="expert", **options)
         return json.loads(Path("expert/manifest.json").read_text())
 
     monkeypatch.chdir(tmp_path)
@@ -88,6 +91,18 @@ def test_fewer_rollouts_than_are_there_leave_the_others_alone(generate, capsys):
     output = capsys.readouterr().out
     assert "1 of the 1 rollouts asked for are in expert already" in output and "3 rollouts in expert" in output
     assert manifest["played"] == played and len(manifest["rollouts"]) == 3 and rollouts() == before
+
+
+def test_shards_make_the_files_of_one_run_and_the_whole_checks_them(generate, capsys):
+    assert not generate(3, shard=slice(1, None, 2))["complete"]
+    assert [*rollouts()] == ["rollout_1.npz"]
+    assert not generate(3, shard=slice(0, None, 2))["complete"]
+    before = rollouts()
+    capsys.readouterr()
+    manifest = generate(3)
+    assert "3 of the 3 rollouts asked for are in expert already" in capsys.readouterr().out
+    shutil.rmtree("expert")
+    assert manifest["complete"] and manifest["rollouts"] == generate(3)["rollouts"] and rollouts() == before
 
 
 def swap(paths):

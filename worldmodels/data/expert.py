@@ -80,9 +80,10 @@ class Manifest:
         """made_with: what decides the rollouts' content. UserError if those that are there were made otherwise."""
         self.path, self.made_with = Path(folder) / "manifest.json", made_with
         self.rollouts, self.played = [], None
+        found = any(self.path.parent.glob("rollout_*.npz"))  # before the manifest: another process may make both
         if self.path.exists():
             self._read(folder)
-        elif any(self.path.parent.glob("rollout_*.npz")):
+        elif found:
             raise UserError(
                 f"{folder} holds rollouts but no manifest.json that says how they were made: choose another --out"
             )

@@ -16,6 +16,7 @@ from worldmodels.data.seeds import TRAINING
 from worldmodels.files.provenance import origin
 from worldmodels.files.reading import load_json, load_npz
 from worldmodels.files.writing import make_folder, save_json, save_npz
+from worldmodels.parallel import shards
 from worldmodels.parallel.threads import available_cores
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.rollout import Environments, Job, run_episodes
@@ -32,19 +33,22 @@ def add_options(parser):
     add("--workers", type=positive_int, default=available_cores(), help="processes")
     add("--out", default="record", help="folder for the episodes")
     add("--seed", type=seed, default=0, help="number and seed of the first episode; the others follow")
+    shards.add_option(parser)
 
 
-def extract(task, make_policy, survey, describe, made_with, *, episodes, workers, out, seed, make_env=None):
+def extract(task, make_policy, survey, describe, made_with, *, episodes, workers, out, seed, shard, make_env=None):
     """Play what is not in the folder `out` yet, with a progress bar, and say at the end what the episodes show.
 
     make_policy(): the random player, an agent of one slot. make_env: if not the task's. survey(episode): its coverage,
         an array (K,). These three have to be picklable.
     describe(coverage): of all episodes, (N, K) -> lines to print, and a dict for coverage.json.
     made_with: a dict that says how; UserError if the folder's episodes were made in another way.
+    shard: which of the episodes are this call's (shards.py); what they show is said by the call that has all.
     """
     numbers = range(seed, seed + episodes)
     if numbers.stop > (TRAINING.stop if task.shortest_episode == 1 else STRIDE):
         raise UserError(f"--seed and --episodes together reach too far: at most {STRIDE:,} are for random rollouts")
+    numbers = shards.part_of(numbers, shard)
     make_folder(out)
     _check_same(out, made_with)
     covered = {number: coverage for number in numbers if (coverage := _coverage_of(out, number)) is not None}
@@ -57,6 +61,8 @@ def extract(task, make_policy, survey, describe, made_with, *, episodes, workers
         for coverage in run_in_processes(work, missing, min(workers, len(missing))):
             rows.append(coverage)
             progress.update()
+    if shard != shards.WHOLE:
+        return
     lines, mean = describe(np.array(rows))
     print(*lines, sep="\n")
     report = {"made_with": made_with, **origin(), "episodes": len(numbers), "played_now": len(missing)}
@@ -105,8 +111,9 @@ def _coverage_of(folder, number):
 
 def _check_same(folder, made_with):
     path = _report_path(folder)
+    names = os.listdir(folder)  # before we look for the report: another process may be beginning with both
     if not os.path.exists(path):
-        if any(name.endswith(".npz") and not name.startswith(".") for name in os.listdir(folder)):
+        if any(name.endswith(".npz") and not name.startswith(".") for name in names):
             raise UserError(f"{folder} holds episodes but no {path} that says how they were made: choose another --out")
         return save_json(path, {"made_with": made_with})
     before = load_json(path, "what the episodes were made with", dict).get("made_with")

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from worldmodels.data.expert import Manifest, check_rollout, rollout_arrays, rollout_path, summary
 from worldmodels.files.writing import make_folder, save_npz
+from worldmodels.parallel.shards import WHOLE, part_of
 from worldmodels.parallel.threads import available_cores, limit_threads
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.rollout import Job, run_episodes
@@ -16,20 +17,21 @@ from worldmodels.scripts.cli import UserError
 SLOTS = 32  # rows in each process's batch; another number would sum in another order, and so change the rollouts
 
 
-def generate(task, *, controller, workers, rollouts, out, seed, dtype, weights, precision):
+def generate(task, *, controller, workers, rollouts, out, seed, dtype, weights, precision, shard=WHOLE):
     """Have the agent of a controller's file play `rollouts` episodes, and write them into the folder `out`.
 
     seed: of rollout 0; the others follow. dtype: of DTYPES. weights, precision: as in load_agent. Files that are there
-    and whole stay as they are.
+    and whole stay as they are. shard: which of the rollouts are this process's (shards.py).
     """
     limit_threads()
+    numbers = part_of(range(rollouts), shard)
     make_folder(out)
     from worldmodels.playing.loading import load_agent
 
     trained = load_agent(task, controller, weights, precision)  # wrong weights are found before any process starts
     made_with = {"seed": seed, "dtype": dtype, **trained.facts(), "precision": precision, "z": trained.z}
     manifest = Manifest(out, made_with)
-    there = [k for k in range(rollouts) if rollout_path(out, k).exists()]
+    there = [k for k in numbers if rollout_path(out, k).exists()]
     if folders := [k for k in there if not rollout_path(out, k).is_file()]:
         raise UserError(f"{rollout_path(out, folders[0])} is no file: remove it, or choose another --out")
     workers = min(workers, available_cores())
@@ -37,8 +39,8 @@ def generate(task, *, controller, workers, rollouts, out, seed, dtype, weights, 
     found = {k: rollout for k, rollout in found.items() if manifest.agrees(k, rollout)}
     if there:
         damaged = f", {len(there) - len(found)} damaged" if len(there) > len(found) else ""
-        print(f"{len(found)} of the {rollouts} rollouts asked for are in {out} already{damaged}")
-    missing = [k for k in range(rollouts) if k not in found]
+        print(f"{len(found)} of the {len(numbers)} rollouts asked for are in {out} already{damaged}")
+    missing = [k for k in numbers if k not in found]
     start, made, pace = time.monotonic(), {}, None
     if missing:
         jobs = [Job(seed + k, trained.params, k) for k in missing]
@@ -47,7 +49,8 @@ def generate(task, *, controller, workers, rollouts, out, seed, dtype, weights, 
         seconds, frames = time.monotonic() - start, sum(rollout["steps"] for rollout in made.values())
         pace = {"frames": frames, "seconds": round(seconds, 1), "processes": min(workers, len(missing))}
     found |= made
-    report(task, out, manifest.finish([found[k] for k in range(rollouts)], pace))
+    found = [found[k] for k in numbers]
+    report(task, out, manifest.finish(found, pace) if shard == WHOLE else found)
     if made:
         print(f"played {frames} frames in {seconds:.0f} s: {frames / seconds:.0f} frames/s, start-up included")
 

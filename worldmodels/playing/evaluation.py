@@ -10,6 +10,7 @@ import numpy as np
 from worldmodels.files import provenance
 from worldmodels.files.reading import load_json
 from worldmodels.files.writing import make_folder, save_json
+from worldmodels.parallel.shards import WHOLE, part_of
 from worldmodels.parallel.threads import limit_threads
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.rollout import Job, run_episodes
@@ -19,15 +20,16 @@ from worldmodels.scripts.progress import FrameProgress, say
 SAVE_SECONDS = 1  # so much work is lost at most when a run is killed
 
 
-def evaluate(task, controller, where, *, dream, episodes, seed, workers, slots, results, **how):
+def evaluate(task, controller, where, *, dream, episodes, seed, workers, slots, results, shard=WHOLE, **how):
     """Play episodes without showing them; print each score, their mean and standard deviation.
 
     controller: a file of parameters of C. where: names what the agent sees, in the JSON and its name. dream: whether
     it plays in its dream. The episodes' seeds are `seed` and those that follow, and `workers` processes play `slots` of
-    them at a time each. results: folder of the JSON with all scores. how: weights, precision, z and temperature, as in
-    load_world. Returns the path of the JSON.
+    them at a time each. results: folder of the JSON with all scores. shard: which of the episodes are this process's
+    (shards.py). how: weights, precision, z and temperature, as in load_world. Returns the path of the JSON.
     """
     limit_threads()
+    numbers = part_of(range(seed, seed + episodes), shard)
     make_folder(results)
     from worldmodels.playing.loading import load_agent
 
@@ -41,13 +43,15 @@ def evaluate(task, controller, where, *, dream, episodes, seed, workers, slots, 
         facts |= {"precision": how["precision"], "z": how["z"] or trained.z}
     path = Path(results) / file_name(task, where, seed, episodes, facts, how["z"])
     decides = {"task": task.name, "world": where, **facts, "slots": slots, "versions": provenance.versions()}
-    unfinished = Unfinished(path.with_suffix(".unfinished"), decides)
+    unfinished = Unfinished(path, shard, decides)
     known = [steps for _, steps in unfinished.results.values()]
-    print(f"V and M of {trained.folder}: {min(workers, episodes)} processes load them, and play")
+    print(f"V and M of {trained.folder}: {min(workers, len(numbers))} processes load them, and play")
     start = time.monotonic()
-    jobs = [Job(number, trained.params) for number in range(seed, seed + episodes)]
+    jobs = [Job(number, trained.params) for number in numbers]
     play = functools.partial(play_jobs, task, controller, slots, dream, how)
     scores, steps = play_all(jobs, play, workers, unfinished, task.max_steps)
+    if shard != WHOLE:
+        return unfinished.save()
     seconds = time.monotonic() - start
     mean, std = float(scores.mean()), float(scores.std())  # of the population, as in the 2018 code
     print(f"average_reward {mean:.2f} stdev {std:.2f}", flush=True)
@@ -68,7 +72,7 @@ def evaluate(task, controller, where, *, dream, episodes, seed, workers, slots, 
         "steps": steps.tolist(),
     }
     save_json(path, data, indent=1)
-    unfinished.path.unlink(missing_ok=True)
+    unfinished.remove()
     print(f"wrote {path}")
     return path
 
@@ -76,24 +80,37 @@ def evaluate(task, controller, where, *, dream, episodes, seed, workers, slots, 
 class Unfinished:
     """The episodes that a killed run has scored, in a file beside its result: the same command goes on after them.
 
-    decides: all that scores depend on. A file that was made with anything else, or is damaged, is written over.
+    path: of the result. shard: each has a file of its own; the whole goes on after all of them. decides: all that
+    scores depend on. A file that was made with anything else, or is damaged, is written over.
     """
 
-    def __init__(self, path, decides):
-        self.path, self.decides, self.results = path, decides, {}  # {seed: (score, steps)}
+    def __init__(self, path, shard, decides):
+        part = "" if shard == WHOLE else f".{shard.start + 1}_of_{shard.step}"
+        self.path = path.with_suffix(f"{part}.unfinished")
+        self.files = [self.path, *([] if part else path.parent.glob(f"{path.stem}.*_of_*.unfinished"))]
+        self.decides, self.results = decides, {}  # {seed: (score, steps)}
         self.saved = time.monotonic()
-        with contextlib.suppress(UserError, KeyError, TypeError, ValueError):
-            data = load_json(path, "what an earlier run has scored", dict)
-            if data["decides"] == decides:
-                self.results = {seed: (float(score), int(steps)) for seed, score, steps in data["episodes"]}
-                print(f"going on after {len(self.results)} episodes that an earlier run has scored")
+        for file in self.files:
+            with contextlib.suppress(UserError, KeyError, TypeError, ValueError):
+                data = load_json(file, "what an earlier run has scored", dict)
+                if data["decides"] == decides:
+                    self.results |= {seed: (float(score), int(steps)) for seed, score, steps in data["episodes"]}
+        if self.results:
+            print(f"going on after {len(self.results)} episodes that an earlier run has scored")
 
     def add(self, seed, score, steps):
         self.results[seed] = score, steps
         if time.monotonic() - self.saved > SAVE_SECONDS:
-            episodes = [(seed, *result) for seed, result in self.results.items()]
-            save_json(self.path, {"decides": self.decides, "episodes": episodes})
-            self.saved = time.monotonic()
+            self.save()
+
+    def save(self):
+        episodes = [(seed, *result) for seed, result in self.results.items()]
+        save_json(self.path, {"decides": self.decides, "episodes": episodes})
+        self.saved = time.monotonic()
+
+    def remove(self):
+        for file in self.files:
+            file.unlink(missing_ok=True)
 
 
 def play_all(jobs, play, workers, unfinished, longest):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from worldmodels.controller import READS
 from worldmodels.data import seeds
+from worldmodels.parallel import shards
 from worldmodels.parallel.threads import available_cores
 from worldmodels.playing.evaluation import evaluate
 from worldmodels.playing.watch import check_screen, watch
@@ -30,6 +31,7 @@ def add_options(parser):
     add("--z", choices=READS,
         help="what C reads of V's N(mu, sigma^2): a draw or mu; if not given, what it was evolved on")  # fmt: skip
     add("--results", metavar="DIR", default=RESULTS, help="norender: folder for the JSON with all scores")
+    shards.add_option(parser)
     add_screen_options(parser)
 
 
@@ -46,16 +48,20 @@ def parse_options(parser):
     rendered = options["mode"] == "render"
     if not rendered and (options["video"] or options["frames"]):
         parser.error("--video and --frames go with render")
+    if rendered and options["shard"] != shards.WHOLE:
+        parser.error("--shard goes with norender")
     options["episodes"] = options["episodes"] or (1 if rendered else EPISODES)
     if rendered:
         check_screen(options["video"])
     return options
 
 
-def play_agent(task, where, *, mode, dream=False, temperature=None, video, frames, workers, results, controller, **how):
+def play_agent(
+    task, where, *, mode, dream=False, temperature=None, video, frames, workers, results, shard, controller, **how
+):
     """What model.py does: score the agent, or show it. where: names the world in a result's file."""
     how |= {"dream": dream, "temperature": temperature}
     if mode == "render":
         watch(task, controller, video=video, frames=frames, **how)
     else:
-        evaluate(task, controller, where, workers=workers, results=results, **how)
+        evaluate(task, controller, where, workers=workers, results=results, shard=shard, **how)
