@@ -47,7 +47,7 @@ web-pictures: web .venv/installed-dev
 	$(PYTHON) web/pictures.py
 
 test: .venv/installed .venv/installed-dev
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 test_cluster: .venv/installed .venv/installed-dev
 	$(PYTHON) -m pytest tests/cluster
