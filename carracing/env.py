@@ -22,6 +22,7 @@ from gymnasium.utils import EzPickle
 
 from carracing import car as car_physics
 from carracing import renderer
+from carracing.colors import COLORS, as_in_2018
 from worldmodels.playing.person import play_script
 from worldmodels.scripts.cli import Parser, run
 
@@ -44,6 +45,7 @@ class CarRacing(car_racing.CarRacing):
     or a window.
 
     full_episode: never terminate, so that an episode runs its full 1,000 frames whatever happens (random rollouts).
+    colors: of the observation, one of colors.COLORS.
     respawn: if above 0, a car that was off the road for so many steps is put back onto a random piece of it, at a
         random speed. Only for random rollouts: a random driver loses the road within seconds, to see little but grass.
     """
@@ -51,9 +53,12 @@ class CarRacing(car_racing.CarRacing):
     # Scratch of `renderer.draw`, which holds Python's lock: one for all, so that it stays in the processor's cache.
     _buffer = np.empty((renderer.ROWS, renderer.COLUMNS), np.uint32)
 
-    def __init__(self, render_mode=None, full_episode=False, respawn=0):
+    def __init__(self, render_mode=None, full_episode=False, respawn=0, colors="plain"):
         super().__init__(render_mode=render_mode)
-        EzPickle.__init__(self, render_mode, full_episode, respawn)  # in place of stock's arguments: for copies
+        EzPickle.__init__(self, render_mode, full_episode, respawn, colors)  # in place of stock's arguments: for copies
+        if colors not in COLORS:
+            raise ValueError(f"colors has to be one of {', '.join(COLORS)}, not {colors!r}")
+        self.colors = colors
         self.observation_space = spaces.Box(0, 255, (renderer.SIZE, renderer.SIZE, 3), np.uint8)
         self.full_episode = full_episode
         self.respawn = respawn
@@ -102,7 +107,7 @@ class CarRacing(car_racing.CarRacing):
                 self._put_back()
         if self.render_mode == "human":
             self.render()
-        return self._observe(), reward, terminated and not self.full_episode, False, info
+        return self.observe(self.colors), reward, terminated and not self.full_episode, False, info
 
     def on_road(self):
         """Whether any wheel touches the road."""
@@ -120,7 +125,13 @@ class CarRacing(car_racing.CarRacing):
         for wheel in self.car.wheels:
             wheel.omega = speed / wheel.wheel_rad
 
-    def _observe(self):
+    def observe(self, colors):
+        """The observation of this moment in one of colors.COLORS."""
+        observation = self._draw()
+        return as_in_2018(renderer.unshrunk(self._buffer)) if colors == "2018" else observation
+
+    def _draw(self):
+        """The plain observation; the buffer is left with what it was made of."""
         bodies, phases = np.empty((5, 3)), np.empty(4)
         for i, wheel in enumerate(self.car.wheels):
             x, y = wheel.position
