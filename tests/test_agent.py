@@ -40,8 +40,8 @@ class Snow:
         return self.rng.integers(0, 256, (64, 64, 3), np.uint8)
 
 
-def drive(parts, slots, jobs, reads="sample", env=CARRACING.make_env, steps=STEPS):
-    agent = Agent(*parts, to_action, slots, steps, reads)
+def drive(parts, slots, jobs, reads="sample", env=CARRACING.make_env, steps=STEPS, like=None):
+    agent = Agent(*parts, to_action, slots, steps, reads, like)
     world = Environments([env() for _ in range(slots)], agent, steps, record=True)
     return {e.job.tag: e for e in run_episodes(world, jobs)}
 
@@ -58,6 +58,13 @@ def test_an_episode_does_not_depend_on_who_runs_beside_it(parts):
     together = drive(parts, 4, jobs)
     assert_same(drive(parts, 4, jobs[::-1]), together)
     assert_same(drive(parts, 4, jobs[2:3]), together)
+
+
+def test_an_episode_in_few_slots_can_come_out_as_in_many(parts):
+    jobs = [some_job(seed) for seed in range(3)]
+    many = drive(parts, 9, jobs)
+    assert_same(drive(parts, 1, jobs, like=9), many)
+    assert_same(drive(parts, 2, jobs, like=9), many)
 
 
 @pytest.mark.parametrize("slots", [4, 8, 20, 32])

@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from carracing.task import CARRACING
-from worldmodels.playing.loading import load_agent
+from worldmodels.playing import loading
+from worldmodels.playing.loading import find_agent, load_agent
 from worldmodels.playing.worlds import load_world
 from worldmodels.scripts.cli import UserError
 
@@ -72,6 +73,13 @@ def test_a_note_that_says_nothing_known_is_one_line(moved, fact, values, words):
             load_agent(CARRACING, moved.best, moved.weights)
 
 
+def test_an_agent_is_found_without_being_loaded(untrained, monkeypatch):
+    trained = load_agent(CARRACING, untrained.best, untrained.weights)
+    monkeypatch.setattr(loading, "load_agent", lambda *_: pytest.fail("loaded"))
+    params, z, facts = find_agent(CARRACING, untrained.best, untrained.weights)
+    assert (params == trained.params).all() and (z, facts) == (trained.z, trained.facts())
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[:-1000])
 
@@ -98,9 +106,10 @@ DAMAGES = {
 def test_wrong_files_are_one_line(message, moved):
     DAMAGES[message](moved)
     weights = None if message.startswith("no .run.json") else moved.weights
-    with pytest.raises(UserError, match=message) as error:
-        load_agent(CARRACING, moved.best, weights)
-    assert "\n" not in str(error.value)
+    for find in (load_agent, find_agent):
+        with pytest.raises(UserError, match=message) as error:
+            find(CARRACING, moved.best, weights)
+        assert "\n" not in str(error.value)
 
 
 def test_a_controller_of_another_task_is_one_line(untrained):

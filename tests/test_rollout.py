@@ -123,3 +123,30 @@ def test_idle_rows_are_added_until_no_row_is_rounded_otherwise(slots, rows):
         return [np.ones((count, 2)), 1 + 1e-7 * (np.arange(count) >= count // 3 * 3)]
 
     assert independent_rows(kernel, slots) == rows
+
+
+@pytest.mark.parametrize(("slots", "rows"), [(1, 3), (3, 3), (4, 6), (5, 6)])
+def test_a_small_batch_computes_as_the_large_one_does(slots, rows):
+    """A kernel that works in threes, and rounds the rows that are left over in another way."""
+
+    def kernel(count):
+        return [1 + 1e-7 * (np.arange(count) >= count // 3 * 3)]
+
+    assert independent_rows(kernel, slots, like=5) == rows
+
+
+def test_where_no_small_batch_computes_as_the_large_one_does_it_is_as_large():
+    def kernel(count):
+        return [np.full(count, 1 + 1e-7 * (count < 8))]
+
+    assert independent_rows(kernel, 1, like=8) == 8
+
+
+def test_where_the_large_batch_has_no_rows_to_go_by_it_is_taken_as_it_is():
+    assert independent_rows(lambda count: [np.arange(count)], 1, like=8) == 8
+
+
+def test_recorded_are_the_pictures_that_a_function_gives():
+    world = world_of(1, record=lambda env: env._observation() + np.uint8(100))
+    (episode,) = run_episodes(world, [Job(3, 0)])
+    assert episode.frames.observations[:, 0, 0, 0].tolist() == [100, 101, 102, 103]

@@ -18,18 +18,20 @@ class Agent:
     to_action: maps C's outputs (n, A) to actions (n, A), with keras.ops.
     slots, max_steps: of the environments; they bound the noise that is drawn ahead.
     reads: "sample" or "mean", one of controller.READS. A C that was evolved on one of them is lost on the other.
+    like: a greater number of slots, if episodes are to come out as with those, to the bit. Fewer slots play few
+        episodes faster.
 
     An episode's noise comes from its job's seed alone, and rows of a batch do not mix, so an episode does not depend on
     those that run beside it, except for the order in which a product's terms are summed: kernels choose it by the size
     of the batch. Batches are therefore always of one size, idle rows included (independent_rows).
     """
 
-    def __init__(self, vae, rnn, controller, to_action, slots, max_steps, reads="sample"):
+    def __init__(self, vae, rnn, controller, to_action, slots, max_steps, reads="sample", like=None):
         self.graph = _Graph(vae, rnn, controller, to_action, reads)
         self.draws = reads == "sample"
         self.controller = controller
         self.max_steps = max_steps
-        rows = independent_rows(self._of_equal_rows, slots)
+        rows = independent_rows(self._of_equal_rows, slots, like)
         self.images = np.zeros((rows, 64, 64, 3), np.uint8)
         self.params = np.zeros((rows, controller.num_params), np.float32)
         self.h = np.zeros((rows, rnn.hidden), np.float32)

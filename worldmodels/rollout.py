@@ -33,7 +33,7 @@ class Job(NamedTuple):
 class Frames(NamedTuple):
     """All that happened in one episode of T steps. observations[t+1] follows actions[t]."""
 
-    observations: np.ndarray  # (T + 1, 64, 64, 3) uint8
+    observations: np.ndarray  # (T + 1, 64, 64, 3) uint8: what was seen, or other pictures of it (Environments.record)
     actions: np.ndarray  # (T, A) float32
     rewards: np.ndarray  # (T,) float64
 
@@ -99,7 +99,8 @@ class Environments:
         slots is an (n,) int array of the slots that play, in order, observations is (n, 64, 64, 3) uint8 and actions
         (n, A) float32.
     max_steps: an episode ends after so many steps even if the environment would go on.
-    record: keep every frame of the running episodes in memory, and give them with the Episode.
+    record: keep every frame of the running episodes in memory, and give them with the Episode. It may be a function
+        record(env) -> the picture of this moment, (64, 64, 3) uint8, to be kept in place of the observation.
     watch(slot, observation, action): called before every step, if given.
     """
 
@@ -113,7 +114,7 @@ class Environments:
     def start(self, slot, job):
         self.observations[slot], _ = self.envs[slot].reset(seed=job.seed)
         self.agent.start(slot, job)
-        self.playing[slot] = _Playing(job, self.max_steps, self.observations[slot] if self.record else None)
+        self.playing[slot] = _Playing(job, self.max_steps, self._picture(slot) if self.record else None)
 
     def advance(self):
         """By one step: an act of the agent, and a step of each environment."""
@@ -125,10 +126,13 @@ class Environments:
                 self.watch(slot, self.observations[slot], action)
             observation, *result = self.envs[slot].step(action)
             self.observations[slot] = observation
-            if episode := self.playing[slot].add(action, observation, *result):
+            if episode := self.playing[slot].add(action, self._picture(slot), *result):
                 del self.playing[slot]
                 ended.append((slot, episode))
         return ended
+
+    def _picture(self, slot):
+        return self.record(self.envs[slot]) if callable(self.record) else self.observations[slot]
 
 
 class _Playing:
@@ -143,13 +147,13 @@ class _Playing:
             self.observations[0] = first
             self.actions, self.rewards = [], []
 
-    def add(self, action, observation, reward, terminated, truncated, info):
+    def add(self, action, picture, reward, terminated, truncated, info):
         """One step. Returns the Episode if it has ended with it, else None."""
         self.score += reward
         self.steps += 1
         self.unrewarded = 0 if reward > 0 else self.unrewarded + 1
         if self.observations is not None:
-            self.observations[self.steps] = observation
+            self.observations[self.steps] = picture
             self.actions.append(action)
             self.rewards.append(reward)
         if terminated or truncated or self.steps >= self.max_steps:
@@ -166,14 +170,26 @@ class _Playing:
         return Episode(self.job, self.score, self.steps, info, frames)
 
 
-def independent_rows(outputs_of, slots):
+def independent_rows(outputs_of, slots, like=None):
     """How many rows a batch for `slots` episodes needs, so that none depends on the row it is computed in.
 
     Where the size of a batch is no multiple of theirs, kernels may sum the last rows in another order, and so round
     them otherwise. A few idle rows at the end keep the others the same to the bit.
     outputs_of(rows): arrays (rows, ...), computed from so many equal rows of input.
+    like: a greater number of slots, if each episode is to come out as in the batch for those. Where no smaller batch
+        computes the same to the bit, it takes as many rows as that one.
     """
-    for rows in range(slots, slots + 16):
-        if all((array[:slots] == array[0]).all() for array in map(np.asarray, outputs_of(rows))):
-            return rows
-    return slots
+    like = like or slots
+    full = next((rows for rows in range(like, like + 16) if _all_are_first(outputs_of(rows), like)), None)
+    if full is None or slots == like:
+        return full or like
+    first = [np.asarray(array)[:1] for array in outputs_of(full)]
+    return next(rows for rows in range(slots, full + 1) if _all_are(first, outputs_of(rows), slots))
+
+
+def _all_are_first(arrays, count):
+    return _all_are([np.asarray(array)[:1] for array in arrays], arrays, count)
+
+
+def _all_are(first, arrays, count):
+    return all((np.asarray(array)[:count] == row).all() for row, array in zip(first, arrays, strict=True))

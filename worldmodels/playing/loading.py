@@ -1,5 +1,6 @@
 """The trained parts of an agent, found on disk and checked to belong together."""
 
+import contextlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,12 +27,16 @@ class Trained(NamedTuple):
         """Which C, V and M these are, for a result's JSON."""
         from worldmodels.files.weights import fingerprint
 
-        return {
-            "controller": self.controller.kind,
-            "parameters_sha256": parameters_fingerprint(self.params),
-            "vae_sha256": fingerprint(self.vae),
-            "rnn_sha256": fingerprint(self.rnn),
-        }
+        return _facts(self.controller, self.params, fingerprint(self.vae), fingerprint(self.rnn))
+
+
+def _facts(controller, params, vae, rnn):
+    return {
+        "controller": controller.kind,
+        "parameters_sha256": parameters_fingerprint(params),
+        "vae_sha256": vae,
+        "rnn_sha256": rnn,
+    }
 
 
 def load_agent(task, path, weights=None, precision="float32"):
@@ -47,6 +52,33 @@ def load_agent(task, path, weights=None, precision="float32"):
       temperature  of the dreams that C learned in; the task's
       vae, rnn     fingerprints of V and M (files/weights.py); any will do, if `weights` is given
     """
+    run, controller, params, z, temperature = _load_controller(task, path, weights)
+    folder, vae, rnn = _find_world_model(task, run, weights, precision)
+    return Trained(vae, rnn, controller, params, folder, z, temperature)
+
+
+def find_agent(task, path, weights=None, precision="float32"):
+    """What load_agent would find: (params, z, facts of a Trained), and its UserErrors.
+
+    If the note beside C names the V and M that are there, nothing has to be loaded for it but h5py: where other
+    processes will play, theirs are the first seconds that go to TensorFlow.
+    """
+    from worldmodels.files.weights import fingerprint_of_file
+
+    run, controller, params, z, _ = _load_controller(task, path, weights)
+    for folder in task.weights_folders(weights):
+        with contextlib.suppress(UserError):
+            names = ("vae", "rnn")
+            there = [fingerprint_of_file(folder / f"{name}.weights.h5", name) for name in names]
+            _check_pair(folder, *there)
+            if there == [run.get(name) for name in names]:
+                return params, z, _facts(controller, params, *there)
+    trained = load_agent(task, path, weights, precision)
+    return trained.params, trained.z, trained.facts()
+
+
+def _load_controller(task, path, weights):
+    """A controller's file and the note on its run: (note, Controller, params, z, temperature)."""
     run, run_path = load_run(path), _run_path(path)
     if (kind := run.get("controller", task.controller)) not in KINDS:
         raise UserError(f"{run_path} names no known kind of controller: restore it")
@@ -60,8 +92,7 @@ def load_agent(task, path, weights=None, precision="float32"):
         raise UserError(
             "no .run.json beside the controller says which V and M it goes with: name their folder with --weights"
         )
-    folder, vae, rnn = _find_world_model(task, run, weights, precision)
-    return Trained(vae, rnn, controller, params.astype(np.float32), folder, z, temperature)
+    return run, controller, params.astype(np.float32), z, temperature
 
 
 def _run_path(path):
@@ -100,14 +131,19 @@ def load_world_model(task, folder, precision="float32"):
     vae, rnn = task.make_vae(precision), task.make_rnn()
     load_weights(vae, folder / "vae.weights.h5", "V")
     load_weights(rnn, folder / "rnn.weights.h5", "M")
+    _check_pair(folder, fingerprint(vae), fingerprint(rnn))
+    return vae, rnn
+
+
+def _check_pair(folder, vae, rnn):
+    """UserError unless the note of rnn_train.py says that these fingerprints go together."""
     note = load_json(folder / "rnn.json", "the note of rnn_train.py on which V goes with M", dict)
-    if note.get("rnn") != fingerprint(rnn):
+    if note.get("rnn") != rnn:
         raise UserError(f"rnn.json in {folder} is not of the M beside it: restore them, or run rnn_train.py again")
-    if note.get("vae") != fingerprint(vae):
+    if note.get("vae") != vae:
         raise UserError(
             f"M in {folder} was trained with another V than the one beside it: run series.py and rnn_train.py --restart"
         )
-    return vae, rnn
 
 
 def save_world_model(folder, vae, rnn):

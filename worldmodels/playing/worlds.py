@@ -7,11 +7,11 @@ from worldmodels.playing.loading import load_agent
 from worldmodels.rollout import Environments
 
 
-def environments(task, vae, rnn, controller, slots, z, envs=None, record=False):
-    """The task's environments, `slots` of them unless `envs` are given, and the agent in them. z: see Agent."""
-    agent = Agent(vae, rnn, controller, task.to_action, slots, task.max_steps, z)
+def environments(task, vae, rnn, controller, slots, z, envs=None, like=None):
+    """The task's environments, `slots` of them unless `envs` are given, and the agent in them. z, like: see Agent."""
+    agent = Agent(vae, rnn, controller, task.to_action, slots, task.max_steps, z, like)
     envs = envs or [task.make_env() for _ in range(slots)]
-    return Environments(envs, agent, task.max_steps, record)
+    return Environments(envs, agent, task.max_steps)
 
 
 def dreams(task, folder, rnn, controller, slots, temperature):
@@ -20,14 +20,17 @@ def dreams(task, folder, rnn, controller, slots, temperature):
     return Dreams(rnn, starts, temperature, controller, task.to_action, slots, task.max_steps)
 
 
-def load_world(task, path, slots, *, dream, weights=None, precision="float32", z=None, temperature=None, envs=None):
+def load_world(
+    task, path, slots, *, dream, weights=None, precision="float32", z=None, temperature=None, envs=None, like=None
+):
     """The trained agent of a controller's file, in its dream or in its environment. Returns (world, Trained).
 
-    weights, precision: as in load_agent. z, temperature: if None, what C was evolved on. envs: as in environments().
+    weights, precision: as in load_agent. z, temperature: if None, what C was evolved on. envs, like: as in
+    environments().
     """
     trained = load_agent(task, path, weights, precision)
     trained = trained._replace(z=z or trained.z, temperature=temperature or trained.temperature)
     vae, rnn, controller = trained[:3]
     if dream:
         return dreams(task, trained.folder, rnn, controller, slots, trained.temperature), trained
-    return environments(task, vae, rnn, controller, slots, trained.z, envs), trained
+    return environments(task, vae, rnn, controller, slots, trained.z, envs, like), trained
