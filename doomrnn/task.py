@@ -11,6 +11,11 @@ def to_action(outputs):
     return outputs
 
 
+def finished(rewards, max_steps):
+    """Whether a player with these rewards (T,) survived to the timeout."""
+    return len(rewards) == max_steps
+
+
 DOOM = Task(
     name="doomrnn",
     folder=Path(__file__).resolve().parent,
@@ -27,4 +32,8 @@ DOOM = Task(
     end_logit=True,
     endless_rows=True,
     temperature=1.15,  # paper: does best in the game
+    env_id="WorldModels/DoomTakeCover-v0",
+    finished=finished,
+    goal=f"survived all {MAX_STEPS} tics",
+    credits="The pictures show Freedoom's graphics, which come with ViZDoom, under the modified BSD licence.",
 )

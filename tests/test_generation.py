@@ -3,35 +3,39 @@
 import dataclasses
 import json
 import shutil
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import expert
 import numpy as np
 import pytest
+from expert import SHORT, generate_expert
+from PIL import Image
 from scripts import SHORT_SCRIPT, Scripts, kill_when
 
-from carracing.task import CARRACING
+from doomrnn import generation_script as doom_script
+from doomrnn.task import DOOM
 from worldmodels.data import generation
+from worldmodels.data.card import histogram
+from worldmodels.data.expert import load_rollout
 from worldmodels.files.writing import save_npz
-from worldmodels.parallel.shards import WHOLE
+from worldmodels.playing.replay import replay
 from worldmodels.scripts.cli import UserError
 
-SHORT = dataclasses.replace(CARRACING, max_steps=20)
 SCRIPTS = Scripts("carracing")
 
 
 @pytest.fixture
 def generate(untrained, tmp_path, monkeypatch):
     """Fills tmp_path/"expert" with rollouts of 20 frames. One worker, which is this process. Returns the manifest."""
-    monkeypatch.setattr(generation, "run_in_processes", lambda work, jobs, workers: work(iter(jobs)))
-    monkeypatch.setattr(generation, "SLOTS", 4)
-    which = {"controller": untrained.best, "weights": untrained.weights, "precision": "float32"}
-
-    def generate(rollouts, seed=7, dtype="uint8", shard=WHOLE):
-        options = which | {"rollouts": rollouts, "seed": seed, "dtype": dtype, "shard": shard}
-        generation.generate(SHORT, workers=1, out="expert", **options)
-        return json.loads(Path("expert/manifest.json").read_text())
-
     monkeypatch.chdir(tmp_path)
+
+    def generate(rollouts, out="expert", **kind):
+        return json.loads(
+            (generate_expert(untrained, Path(out), rollouts=rollouts, **kind) / "manifest.json").read_text()
+        )
+
     return generate
 
 
@@ -73,11 +77,72 @@ def test_rollouts_of_two_kinds_do_not_share_a_folder(generate):
     generate(1)
     with pytest.raises(UserError, match="made with another seed: choose another --out"):
         generate(1, seed=5)
-    with pytest.raises(UserError, match="made with another dtype: choose another --out"):
-        generate(1, dtype="float64")
+    with pytest.raises(UserError, match="made with another dtype and colors: choose another --out"):
+        generate(1, dtype="float64", colors="2018")
     Path("expert/manifest.json").unlink()
     with pytest.raises(UserError, match=r"no manifest\.json that says how they were made: choose another --out"):
         generate(1)
+
+
+def test_colors_are_of_the_written_frames_alone(generate):
+    """The agent sees what it sees."""
+    generate(1)
+    generate(1, out="old", colors="2018")
+    plain, old = (load_rollout(SHORT, f"{folder}/rollout_0.npz")[0] for folder in ("expert", "old"))
+    assert (plain.actions == old.actions).all() and (plain.rewards == old.rewards).all()
+    assert (plain.observations != old.observations).any((1, 2, 3)).all()
+
+
+def test_a_manifest_of_before_there_were_colors_goes_with_plain_ones(generate):
+    manifest = generate(1)
+    del manifest["made_with"]["colors"]
+    Path("expert/manifest.json").write_text(json.dumps(manifest))
+    assert generate(2)["rollouts"][0] == manifest["rollouts"][0]
+
+
+def test_what_a_run_without_a_single_rollout_was_asked_for_binds_nobody(generate):
+    generate(1)
+    Path("expert/rollout_0.npz").unlink()
+    assert generate(1, seed=5)["rollouts"][0]["seed"] == 5
+
+
+def test_one_rollout_alone_is_the_one_that_was_played_beside_others(generate):
+    generate(3)
+    generate(1, out="alone", seed=8)
+    assert Path("alone/rollout_0.npz").read_bytes() == Path("expert/rollout_1.npz").read_bytes()
+
+
+def test_card_says_what_the_manifest_says(generate):
+    manifest = generate(3)
+    card = Path("expert/README.md").read_text()
+    assert f"| score | {manifest['mean']:.1f} +- {manifest['std']:.1f}, from " in card
+    assert "| rollouts | 3: `rollout_0.npz` to `rollout_2.npz` |" in card and "| frames | 60 |" in card
+    assert "| `actions` | (20, 3) | float32 |" in card and manifest["made_with"]["vae_sha256"] in card
+    bars = [line for line in card.splitlines() if " to " in line and " | " in line and "#" in line]
+    assert sum(int(bar.split()[-1]) for bar in bars) == 3
+    with Image.open("expert/contact_sheet.png") as sheet, Image.open("expert/preview.gif") as preview:
+        assert sheet.size == (660, 3 * 66) and preview.size == (64, 64) and preview.n_frames == 11  # half of 21
+
+
+@pytest.mark.parametrize("scores", [[3.0], [0.0, 0.0], [-100.5, 912.25, 300.0], [1e-9, 2e-9], [552.0, 2100.0]])
+def test_histogram_counts_every_score_once(scores):
+    lines = histogram(np.array(scores))
+    counts = [int(line.split()[-1]) for line in lines]
+    edges = [line.split(" | ")[0].split(" to ") for line in lines]
+    assert sum(counts) == len(scores) and len(lines) <= 14
+    for (low, high), count in zip(edges, counts, strict=True):
+        assert sum(float(low) <= score < float(high) for score in scores) == count
+
+
+def test_what_takes_time_before_the_first_frame_is_said(monkeypatch, capsys):
+    class Compiled(SHORT.make_env):
+        def reset(self, **kwargs):
+            time.sleep(0.5)
+            return super().reset(**kwargs)
+
+    monkeypatch.setattr(generation, "WORTH_A_WORD", 0.1)
+    generation.get_ready(dataclasses.replace(SHORT, make_env=Compiled), {})
+    assert "getting carracing ready" in capsys.readouterr().out
 
 
 def test_fewer_rollouts_than_are_there_leave_the_others_alone(generate, capsys):
@@ -140,7 +205,7 @@ def test_a_manifest_that_lists_files_that_are_not_there_is_put_right(generate):
 def test_a_folder_in_the_place_of_a_rollout_is_refused_at_once(generate, monkeypatch):
     generate(1)
     Path("expert/rollout_1.npz").mkdir()
-    monkeypatch.setattr(generation, "run_in_processes", no_process)
+    monkeypatch.setattr(expert, "in_this_process", no_process)
     with pytest.raises(UserError, match=r"rollout_1\.npz is no file: remove it, or choose another --out"):
         generate(2)
 
@@ -163,3 +228,18 @@ def test_a_wrong_number_of_threads_is_one_line(tmp_path, number):
 def test_a_missing_controller_is_one_line(tmp_path):
     options = ("--workers", 1, "--controller", "nothing.json")
     assert "nothing.json" in SCRIPTS.error_of(tmp_path, "generation_script.py", *options)
+
+
+def test_doom_rollouts_are_of_the_same_layout_and_play_again(tmp_path, capsys):
+    task = dataclasses.replace(DOOM, max_steps=30)
+    shipped = SimpleNamespace(best=doom_script.SHIPPED, weights=None)
+    folder = generate_expert(shipped, tmp_path / "doom", rollouts=2, task=task, seed=3)
+    with np.load(folder / "rollout_1.npz") as data:
+        found = {name: (data[name].shape, str(data[name].dtype)) for name in data}
+        assert data["rewards"].tolist() == [1.0] * 30 and data["terminals"].nonzero()[0].tolist() == [29]
+    assert found["observations"] == ((31, 64, 64, 3), "uint8") and found["actions"] == ((30, 1), "float32")
+    replay(task, path=folder / "rollout_1.npz", video=None, check=True)
+    assert "seed 4, score 30.0 after 30 frames\nrewards: the same\nframes: the same" in capsys.readouterr().out
+    assert "| survived all 2100 tics | 2 |" in (folder / "README.md").read_text()
+    with pytest.raises(UserError, match="is no rollout of carracing: its arrays have other shapes or dtypes"):
+        load_rollout(SHORT, folder / "rollout_1.npz")

@@ -8,13 +8,18 @@ from worldmodels.controller import Controller
 from worldmodels.scripts.precision import PRECISIONS
 
 
+def never(rewards, max_steps):
+    """The `finished` of a task without a goal."""
+    return False
+
+
 @dataclasses.dataclass(frozen=True)
 class Task:
     """A task's sizes, as in the paper's tables, its controller and its environment."""
 
     name: str
     folder: Path  # the scripts' folder, where weights/, pretrained/ and log/ are looked for
-    make_env: Callable  # (render_mode=None) -> a Gymnasium environment with 64x64 observations
+    make_env: Callable  # (render_mode=None, **options) -> a Gymnasium environment with 64x64 observations
     max_steps: int  # of an episode
     z_size: int
     hidden_size: int
@@ -27,6 +32,11 @@ class Task:
     endless_rows: bool = False  # M learns from episodes strung together, else from sequences that start from zero
     temperature: float = 1.0  # of its dreams
     fps: int = 50  # frames a second, for those who watch
+    # For expert rollouts (data/expert.py), their card and their Minari dataset:
+    env_id: str = ""  # under which Gymnasium knows the environment
+    finished: Callable = never  # (rewards (T,) of an episode, max_steps) -> whether it reached its goal
+    goal: str = "reached the goal"  # "finished the lap": what is said of those that did
+    credits: str = ""  # a sentence on whose pictures the observations show
 
     def weights_folders(self, weights=None):
         """Where to look for V and M: in `weights` if given, else in weights/ (one's own) and pretrained/ (shipped)."""

@@ -9,6 +9,7 @@ Entries past the end of the episode are zero. Whoever reads the files takes the 
 
 import hashlib
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from worldmodels.files.provenance import origin
 from worldmodels.files.reading import load_json, load_npz, reading
 from worldmodels.files.writing import save_json
+from worldmodels.rollout import Frames
 from worldmodels.scripts.cli import UserError
 
 KEYS = ("observations", "actions", "rewards", "terminals")
@@ -23,54 +25,82 @@ DTYPES = {  # of the arrays in KEYS, by the name of the layout; "float64" is tha
     "uint8": ("uint8", "float32", "float64", "bool"),
     "float64": ("float64", "float64", "float64", "bool"),
 }
+AGAIN = "run generation_script.py again, which makes it anew"
 _SUMMARY = {"seed": int, "score": float, "steps": int, "finished": bool, "bytes": int}
+_BEFORE = {"z": "sample", "colors": "plain"}  # what was done when a manifest did not say it
 
 
 def rollout_path(folder, k):
     return Path(folder) / f"rollout_{k}.npz"
 
 
-def rollout_arrays(task, episode, dtype):
-    """A recorded Episode (worldmodels.rollout) as the arrays of a file. dtype: "uint8" or "float64"."""
-    frames, steps, length = episode.frames, episode.steps, task.max_steps
-    terminals = np.zeros(length, bool)
-    terminals[[steps - 1, length - 1]] = True
-    arrays = []
-    for source, rows in ((frames.observations, length + 1), (frames.actions, length), (frames.rewards, length)):
-        arrays.append(np.zeros((rows, *source.shape[1:]), DTYPES[dtype][len(arrays)]))
-        arrays[-1][: len(source)] = source
-    return dict(zip(KEYS, (*arrays, terminals), strict=True))
+def rollout_number(path):
+    """The k of rollout_<k>.npz, or None for a file of another name."""
+    name = re.fullmatch(r"rollout_(\d+)\.npz", Path(path).name)
+    return int(name[1]) if name else None
+
+
+def shapes(task):
+    """Of the arrays in KEYS."""
+    length = task.max_steps
+    return (length + 1, 64, 64, 3), (length, task.action_size), (length,), (length,)
+
+
+def rollout_arrays(task, frames, dtype):
+    """The Frames of an episode as the arrays of a file. dtype: "uint8" or "float64"."""
+    arrays = [np.zeros(shape, kind) for shape, kind in zip(shapes(task), DTYPES[dtype], strict=True)]
+    for array, source in zip(arrays, frames, strict=False):
+        array[: len(source)] = source
+    arrays[-1][[len(frames.rewards) - 1, -1]] = True
+    return dict(zip(KEYS, arrays, strict=True))
+
+
+def load_rollout(task, path):
+    """The Frames of a file, cut to the episode, in the dtypes that were played with (DTYPES["uint8"]), and the name of
+    its layout. UserError if it is missing, damaged or of another task.
+    """
+    with reading(path, "a rollout", AGAIN):
+        observations, actions, rewards, terminals = arrays = load_npz(path, KEYS, "a rollout", AGAIN)
+        kinds = tuple(str(array.dtype) for array in arrays)
+        dtype = next((name for name, layout in DTYPES.items() if layout == kinds), None)
+        if tuple(array.shape for array in arrays) != shapes(task) or not dtype:
+            raise UserError(f"{path} is no rollout of {task.name}: its arrays have other shapes or dtypes")
+        steps = int(np.argmax(terminals)) + 1
+        if not terminals[-1]:
+            raise ValueError("its terminals do not end")
+        if observations[steps + 1 :].any() or actions[steps:].any() or rewards[steps:].any():
+            raise ValueError("it goes on after its end")
+        if not (np.isfinite(rewards).all() and np.isfinite(actions).all()):
+            raise ValueError("its actions or rewards are not finite")
+        cut = observations[: steps + 1], actions[:steps], rewards[:steps]
+        return Frames(*(a.astype(kind, copy=False) for a, kind in zip(cut, DTYPES["uint8"], strict=False))), dtype
 
 
 def check_rollout(task, path, dtype, seed):
     """The summary of a file that is whole and of this layout, None for one that is missing or anything else."""
     try:
-        with reading(path, "a rollout"):
-            observations, actions, rewards, terminals = arrays = load_npz(path, KEYS)
-            length = task.max_steps
-            shapes = [(length + 1, 64, 64, 3), (length, task.action_size), (length,), (length,)]
-            if [a.shape for a in arrays] != shapes or tuple(str(a.dtype) for a in arrays) != DTYPES[dtype]:
-                return None
-            steps = int(np.argmax(terminals)) + 1
-            empty = not (observations[steps + 1 :].any() or actions[steps:].any() or rewards[steps:].any())
-            if not (terminals[-1] and empty and np.isfinite(rewards).all() and np.isfinite(actions).all()):
-                return None
-            return summary(task, path, seed, rewards, steps)
+        frames, layout = load_rollout(task, path)
+        return summary(task, path, seed, frames.rewards) if layout == dtype else None
     except UserError:
         return None
 
 
-def summary(task, path, seed, rewards, steps):
-    """What the manifest says of one rollout. finished: the task was done before the last frame, and not failed."""
+def summary(task, path, seed, rewards):
+    """What the manifest says of one rollout. rewards: (T,) of the episode. finished: what the task says of them."""
     content = path.read_bytes()
     return {
         "seed": seed,
         "score": round(float(rewards.sum()), 3),
-        "steps": steps,
-        "finished": bool(steps < task.max_steps and rewards[steps - 1] > -100),
+        "steps": len(rewards),
+        "finished": bool(task.finished(rewards, task.max_steps)),
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
+
+
+def env_options(made_with):
+    """The options of an environment whose observations are those of the rollouts. made_with: of their manifest."""
+    return {} if made_with["colors"] == "plain" else {"colors": made_with["colors"]}
 
 
 class Manifest:
@@ -80,22 +110,19 @@ class Manifest:
         """made_with: what decides the rollouts' content. UserError if those that are there were made otherwise."""
         self.path, self.made_with = Path(folder) / "manifest.json", made_with
         self.rollouts, self.played = [], None
-        found = any(self.path.parent.glob("rollout_*.npz"))  # before the manifest: another process may make both
+        there = any(self.path.parent.glob("rollout_*.npz"))  # before the manifest: another process may make both
         if self.path.exists():
-            self._read(folder)
-        elif found:
+            self._read(folder, there)
+        elif there:
             raise UserError(
                 f"{folder} holds rollouts but no manifest.json that says how they were made: choose another --out"
             )
         self._write(complete=False)
 
-    def _read(self, folder):
-        what, remedy = "the manifest of the rollouts", "restore it, or choose another --out"
-        data = load_json(self.path, what, dict, remedy)
-        with reading(self.path, what, remedy):
-            before, self.played = dict(data["made_with"]), data.get("played")
-            self.rollouts = [row | {key: kind(row[key]) for key, kind in _SUMMARY.items()} for row in data["rollouts"]]
-        if different := [name for name in self.made_with if before.get(name, "sample") != self.made_with[name]]:
+    def _read(self, folder, there):
+        data = load_manifest(folder, "restore it, or choose another --out")
+        before, self.played, self.rollouts = data["made_with"], data["played"], data["rollouts"]
+        if different := [name for name in self.made_with if before.get(name) != self.made_with[name]] if there else []:
             raise UserError(
                 f"the rollouts in {folder} were made with another {' and '.join(different)}: choose another --out"
             )
@@ -106,7 +133,7 @@ class Manifest:
         return noted in (None, rollout["sha256"])
 
     def finish(self, rollouts, played):
-        """Write the summaries of rollouts 0, 1, ... and return them all.
+        """Write the summaries of rollouts 0, 1, ... and return the whole manifest.
 
         Those that a longer run before has noted are kept, up to the first whose file is not there.
 
@@ -116,11 +143,22 @@ class Manifest:
         there = itertools.takewhile(lambda k: rollout_path(self.path.parent, k).exists(), later)
         self.rollouts = rollouts + [self.rollouts[k] for k in there]
         self.played = played or self.played
-        self._write(complete=True)
-        return self.rollouts
+        return self._write(complete=True)
 
     def _write(self, complete):
         scores = np.array([rollout["score"] for rollout in self.rollouts])
         totals = {"mean": float(scores.mean()), "std": float(scores.std())} if len(scores) else {}
         data = {"made_with": self.made_with, "complete": complete, **origin(), "played": self.played}
-        save_json(self.path, data | totals | {"rollouts": self.rollouts}, indent=1)
+        data |= totals | {"rollouts": self.rollouts}
+        save_json(self.path, data, indent=1)
+        return data
+
+
+def load_manifest(folder, remedy=AGAIN):
+    """The manifest of a folder, a dict. UserError if it is missing or damaged."""
+    path, what = Path(folder) / "manifest.json", "the manifest of the rollouts"
+    data = load_json(path, what, dict, remedy)
+    with reading(path, what, remedy):
+        data["made_with"] = _BEFORE | dict(data["made_with"])
+        data["rollouts"] = [row | {key: kind(row[key]) for key, kind in _SUMMARY.items()} for row in data["rollouts"]]
+    return {"complete": False, "played": None} | data
