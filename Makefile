@@ -71,7 +71,7 @@ lint: .venv/installed .venv/installed-dev
 	$(PYTHON) -m pip install --disable-pip-version-check -q -r web/requirements.txt
 	@touch $@
 
-.venv/installed-dev: .venv/installed requirements-dev.txt web/requirements.txt
+.venv/installed-dev: .venv/installed requirements-dev.txt web/requirements.txt requirements-minari.txt
 	$(PYTHON) -m pip install --disable-pip-version-check -q -r requirements-dev.txt
 	@touch $@
 
