@@ -12,7 +12,7 @@ SHORT = dataclasses.replace(CARRACING, max_steps=20)
 
 def in_this_process(work, jobs, workers, advanced=None):
     """In place of run_in_processes."""
-    return work(Share(jobs, len(jobs), advanced))
+    return work(Share(jobs, len(jobs) + 1, advanced))
 
 
 def generate_expert(agent, out, *, rollouts, task=SHORT, seed=7, dtype="uint8", **kind):

@@ -14,7 +14,6 @@ from expert import SHORT, generate_expert
 from PIL import Image
 from scripts import SHORT_SCRIPT, Scripts, kill_when
 
-from doomrnn import generation_script as doom_script
 from doomrnn.task import DOOM
 from worldmodels.data import generation
 from worldmodels.data.card import histogram
@@ -232,7 +231,7 @@ def test_a_missing_controller_is_one_line(tmp_path):
 
 def test_doom_rollouts_are_of_the_same_layout_and_play_again(tmp_path, capsys):
     task = dataclasses.replace(DOOM, max_steps=30)
-    shipped = SimpleNamespace(best=doom_script.SHIPPED, weights=None)
+    shipped = SimpleNamespace(best=DOOM.shipped, weights=None)
     folder = generate_expert(shipped, tmp_path / "doom", rollouts=2, task=task, seed=3)
     with np.load(folder / "rollout_1.npz") as data:
         found = {name: (data[name].shape, str(data[name].dtype)) for name in data}

@@ -121,7 +121,9 @@ WRONG = {
     r"there is a gap in .*: rollout_1\.npz is missing; run gen": lambda f: (f / "rollout_1.npz").unlink(),
     r"rollout_3\.npz .* is not in its manifest\.json": lambda f: shutil.copy(f / "rollout_0.npz", f / "rollout_3.npz"),
     r"rollout_1\.npz is not the rollout that manifest\.json notes: .* colours": replace_by_another_agents,
-    r"a rollout is damaged: .*rollout_2\.npz.*; run gen": lambda f: (f / "rollout_2.npz").write_bytes(b"PK"),
+    r"a rollout is damaged, or another kind of file: .*rollout_2\.npz.*; run gen": lambda f: (
+        f / "rollout_2.npz"
+    ).write_bytes(b"PK"),
     "are not complete: run generation_script.py again": note_as_incomplete,
     "the manifest of the rollouts is missing": lambda f: (f / "manifest.json").unlink(),
 }

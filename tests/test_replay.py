@@ -72,5 +72,8 @@ def test_without_a_seed_or_a_file_it_is_one_line(copy, tmp_path):
             check(tmp_path / name)
     (tmp_path / "other.npz").rename(copy)
     (tmp_path / "manifest.json").write_text(json.dumps({"rollouts": []}))
-    with pytest.raises(UserError, match=r"the manifest of the rollouts is damaged: .*; it knows the seed: restore it"):
+    with pytest.raises(
+        UserError,
+        match=r"the manifest of the rollouts is damaged, or another kind of file: .*; it knows the seed: restore it",
+    ):
         check(copy)

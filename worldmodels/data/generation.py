@@ -122,7 +122,8 @@ def check(task, out, dtype, seed, numbers):
 
 def play_all(task, work, jobs, workers):
     """Have processes play all jobs, with a bar. Returns {k: summary}. work: `play`, but for its last two arguments."""
-    print(f"{workers} {'process loads' if workers == 1 else 'processes load'} V and M, and play", flush=True)
+    loading = "process loads" if workers == 1 else "processes load"
+    print(f"{len(jobs):,} rollouts to play: {workers} {loading} V and M", flush=True)
     work, made = functools.partial(work, min(SLOTS, even_share(len(jobs), workers))), {}
     with FrameProgress("playing", len(jobs), task.max_steps) as progress:
         for k, rollout in run_in_processes(work, jobs, workers, progress.advanced):
