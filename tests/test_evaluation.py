@@ -107,9 +107,9 @@ def test_a_killed_run_goes_on_after_the_episodes_it_has_scored(
 def test_what_another_run_has_scored_is_not_counted(tmp_path, content):
     path = tmp_path / "scores.unfinished"
     path.write_text('{"decides": "this agent", "episodes": [[5, 900, 40]]}')
-    assert evaluation.Unfinished(path, "this agent").results == {5: (900, 40)}
+    assert evaluation.Unfinished(path.with_suffix(".json"), WHOLE, "this agent").results == {5: (900, 40)}
     path.write_text(content)
-    assert evaluation.Unfinished(path, "this agent").results == {}
+    assert evaluation.Unfinished(path.with_suffix(".json"), WHOLE, "this agent").results == {}
 
 
 def nearly_all_equal(some, others):

@@ -94,7 +94,7 @@ def run(main):
     except OSError as error:
         code, line = 2, f"error: {explain_os_error(error)}\n"
     except SystemExit as end:
-        code, line = end.code, "ended: run the same command again\n" if end.code == 128 + signal.SIGTERM else ""
+        code, line = end.code, ""
     for stream, words in ((sys.stdout, ""), (sys.stderr, line)):
         try:
             print(words, end="", file=stream, flush=True)
