@@ -93,7 +93,7 @@ WINDOWS = {
 @pytest.fixture
 def display(monkeypatch):
     """The name of an X server of our own, on which scripts open their windows."""
-    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1600x1200x24", "-nolisten", "tcp"]
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1600x1200x24", "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     name = f":{server.stdout.readline().strip()}"
     monkeypatch.setenv("DISPLAY", name)
