@@ -171,7 +171,7 @@ def to_action(outputs):
 
 
 def steer(held):
-    """The action for a set of held keys: see worldmodels.playing.person.play()."""
+    """The action for a set of held keys: see worldmodels.playing.person.play_by_hand()."""
     direction = float("right" in held) - float("left" in held)
     return np.array([direction, "up" in held, 0.8 * ("down" in held)], np.float32)  # a brake above 0.9 locks the wheels
 

@@ -76,8 +76,9 @@ def test_a_note_that_says_nothing_known_is_one_line(moved, fact, values, words):
 def test_an_agent_is_found_without_being_loaded(untrained, monkeypatch):
     trained = load_agent(CARRACING, untrained.best, untrained.weights)
     monkeypatch.setattr(loading, "load_agent", lambda *_: pytest.fail("loaded"))
-    params, z, facts = find_agent(CARRACING, untrained.best, untrained.weights)
-    assert (params == trained.params).all() and (z, facts) == (trained.z, trained.facts())
+    found = find_agent(CARRACING, untrained.best, untrained.weights)
+    assert (found.params == trained.params).all() and found.facts == trained.facts()
+    assert (found.folder, found.z, found.temperature) == (trained.folder, trained.z, trained.temperature)
 
 
 def cut(path):

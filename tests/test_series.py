@@ -13,6 +13,7 @@ from damage import with_a_wrong_byte
 from records import make_record
 
 from worldmodels.data import series
+from worldmodels.data.episodes import Episodes
 from worldmodels.data.series import Series, write_series
 from worldmodels.files.weights import fingerprint
 from worldmodels.files.writing import save_npz
@@ -131,10 +132,31 @@ def test_series_is_made_again_only_when_v_its_precision_or_the_episodes_change(t
     for other in (VAE(4), rough):
         write_series(other, episodes, out)
         assert "changed since" in capsys.readouterr().out and Series(out).vae == fingerprint(other)
+    change_actions(episodes.files[0])
+    write_series(rough, episodes := Episodes(episodes.files, 3), out)
+    assert "changed since" in capsys.readouterr().out and (Series(out)[0][2] == 0.5).all()
     write_series(rough, episodes, out)
     assert "up to date" in capsys.readouterr().out
     with pytest.raises(UserError, match="is a folder"):
         write_series(rough, episodes, tmp_path)
+
+
+def change_actions(path):
+    """In the file of an episode, and nothing else of it."""
+    with np.load(path) as data:
+        arrays = dict(data)
+    np.savez(path, **arrays | {"action": np.full_like(arrays["action"], 0.5)})
+
+
+def test_a_series_with_a_flipped_bit_is_made_again(tmp_path, vae, capsys):
+    out, episodes = tmp_path / "series.npz", make_record(tmp_path / "record", [4, 4])
+    write_series(vae, episodes, out)
+    whole = out.read_bytes()
+    middle = len(whole) // 2
+    out.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    write_series(vae, episodes, out)
+    assert "or it is damaged: making it again" in capsys.readouterr().out
+    Series(out).check()
 
 
 def test_two_at_once_do_not_write_the_same_series(tmp_path, vae, monkeypatch):

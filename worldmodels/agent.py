@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from worldmodels.rollout import independent_rows
+from worldmodels.rollout import equal_rows, independent_rows
 from worldmodels.scripts.backend import keras
 from worldmodels.vae import sample
 
@@ -62,7 +62,7 @@ class Agent:
         """What the program gives for `rows` times the same random input."""
         rng, rnn = np.random.default_rng(0), self.graph.rnn
         sizes = {"noise": self.graph.vae.z_size, "params": self.controller.num_params, "h": rnn.hidden, "c": rnn.hidden}
-        inputs = {name: np.tile(rng.standard_normal((1, size), np.float32), (rows, 1)) for name, size in sizes.items()}
+        inputs = equal_rows(rng, rows, sizes)
         inputs["images"] = np.tile(rng.integers(0, 256, (1, 64, 64, 3), np.uint8), (rows, 1, 1, 1))
         inputs["restart"] = np.zeros((rows, 1), np.float32)
         return self.graph.predict_on_batch(inputs)

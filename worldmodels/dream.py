@@ -9,7 +9,7 @@ learn in its dreams alone.
 import numpy as np
 
 from worldmodels.rnn import sample_z
-from worldmodels.rollout import Episode, Frames, independent_rows
+from worldmodels.rollout import Episode, Frames, equal_rows, independent_rows
 from worldmodels.scripts.backend import keras, ops
 
 STEPS = 20  # of all dreams in one call. A dream that ends on the way wastes the rest of them: half on average
@@ -143,7 +143,7 @@ class Dreams:
         """What one step, which is a program soon built, gives for `rows` times the same random input."""
         rng, rnn = np.random.default_rng(0), self.rnn
         sizes = {"z": rnn.z_size, "h": rnn.hidden, "c": rnn.hidden, "params": self.controller.num_params}
-        inputs = {name: np.tile(rng.standard_normal((1, size), np.float32), (rows, 1)) for name, size in sizes.items()}
+        inputs = equal_rows(rng, rows, sizes)
         inputs["restart"] = np.zeros((rows, 1), np.float32)
         for name in ("uniform", "normal"):
             inputs[name] = np.tile(rng.random((1, 1, rnn.z_size), np.float32), (1, rows, 1))

@@ -187,6 +187,11 @@ def independent_rows(outputs_of, slots, like=None):
     return next(rows for rows in range(slots, full + 1) if _all_are(first, outputs_of(rows), slots))
 
 
+def equal_rows(rng, rows, sizes):
+    """Random float32 input for independent_rows: {name: (rows, size)}, all rows of an array the same."""
+    return {name: np.tile(rng.standard_normal((1, size), np.float32), (rows, 1)) for name, size in sizes.items()}
+
+
 def _all_are_first(arrays, count):
     return _all_are([np.asarray(array)[:1] for array in arrays], arrays, count)
 

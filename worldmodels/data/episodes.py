@@ -39,15 +39,16 @@ class Episodes:
     """The episodes of some files. Their headers are looked at at once, so that most damage is found before any work.
 
     action_size: numbers in an action, by which episodes of another task are told apart.
-    lengths: frames of each, a list of int. checksum: of all names and frames; says whether anything changed.
+    lengths: frames of each, a list of int. checksum: of all names, frames and actions; says whether anything changed.
     """
 
     def __init__(self, files, action_size):
         self.files, self.action_size = files, action_size
         self.found = [self._inspect(path) for path in tqdm(files, desc="checking episodes", unit="file", leave=False)]
-        self.lengths = [length for length, _ in self.found]
-        names = "".join(f"{path.name} {length} {crc}\n" for path, (length, crc) in zip(files, self.found, strict=True))
-        self.checksum = zlib.crc32(names.encode())
+        self.lengths = [length for length, *_ in self.found]
+        self.checksum = zlib.crc32(
+            repr([(path.name, *found) for path, found in zip(files, self.found, strict=True)]).encode()
+        )
 
     def __len__(self):
         return len(self.files)
@@ -67,7 +68,7 @@ class Episodes:
         return obs, action
 
     def _inspect(self, path):
-        """Number of frames and checksum of one file, from its headers alone."""
+        """Number of frames of one file, and the checksums of its frames and actions, from its headers alone."""
         with reading(path, *WORDS), zipfile.ZipFile(path) as archive:
             obs, action = read_header(archive, "obs"), read_header(archive, "action")
             if obs.dtype != np.uint8 or obs.shape[1:] != FRAME or not obs.shape[0]:
@@ -81,7 +82,7 @@ class Episodes:
                     f"{path} is of another task: its actions have {size} numbers, not {self.action_size}. Name the "
                     "folder of this task's episodes with --data"
                 )
-            return obs.shape[0], obs.member.CRC
+            return obs.shape[0], obs.member.CRC, action.member.CRC
 
 
 def read_ahead(episodes, first=0):

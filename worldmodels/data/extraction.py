@@ -56,7 +56,7 @@ def extract(task, make_policy, survey, describe, made_with, *, episodes, workers
     if covered:
         print(f"{len(covered)} of {len(numbers)} episodes are in {out} already")
     start = time.monotonic()
-    rows, work = list(covered.values()), functools.partial(play, task, make_env, make_policy, survey, out)
+    rows, work = list(covered.values()), functools.partial(extract_numbers, task, make_env, make_policy, survey, out)
     with tqdm(total=len(numbers), initial=len(covered), unit="episode") as progress:
         for coverage in run_in_processes(work, missing, min(workers, len(missing))):
             rows.append(coverage)
@@ -69,7 +69,7 @@ def extract(task, make_policy, survey, describe, made_with, *, episodes, workers
     save_json(_report_path(out), report | {"wall_seconds": round(time.monotonic() - start, 1), "mean": mean}, indent=1)
 
 
-def play(task, make_env, make_policy, survey, folder, numbers):
+def extract_numbers(task, make_env, make_policy, survey, folder, numbers):
     """A worker's part: play the files' episodes, write them, and yield the coverage of each.
 
     One at a time: nothing of a random player is batched, so one slot is as fast as many.

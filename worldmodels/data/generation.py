@@ -74,8 +74,8 @@ def generate(
     limit_threads()
     numbers = shards.part_of(range(rollouts), shard)
     make_folder(out)
-    params, z, facts = find_agent(task, controller, weights, precision)  # wrong files are found before anything starts
-    made_with = {"seed": seed, "dtype": dtype, "colors": colors, **facts, "precision": precision, "z": z}
+    agent = find_agent(task, controller, weights, precision)  # wrong files are found before anything starts
+    made_with = {"seed": seed, "dtype": dtype, "colors": colors, **agent.facts, "precision": precision, "z": agent.z}
     manifest = Manifest(out, made_with)
     there = [k for k in numbers if rollout_path(out, k).exists()]
     if folders := [k for k in there if not rollout_path(out, k).is_file()]:
@@ -86,13 +86,13 @@ def generate(
     if there:
         damaged = f", {len(there) - len(found)} damaged" if len(there) > len(found) else ""
         print(f"{len(found)} of the {len(numbers)} rollouts asked for are in {out} already{damaged}", flush=True)
-    jobs = [Job(seed + k, params, k) for k in numbers if k not in found]
+    jobs = [Job(seed + k, agent.params, k) for k in numbers if k not in found]
     pace = None
     if jobs:
         workers, start = min(workers, len(jobs)), time.monotonic()
-        work = functools.partial(play, task, controller, weights, precision, out, dtype, colors)
+        work = functools.partial(generate_jobs, task, controller, weights, precision, out, dtype, colors)
         get_ready(task, env_options(made_with))
-        made = play_all(task, work, jobs, workers)
+        made = generate_all(task, work, jobs, workers)
         found |= made
         frames = sum(rollout["steps"] for rollout in made.values())
         pace = {"frames": frames, "seconds": round(time.monotonic() - start, 1), "processes": workers}
@@ -120,8 +120,11 @@ def check(task, out, dtype, seed, numbers):
         yield k, check_rollout(task, rollout_path(out, k), dtype, seed + k)
 
 
-def play_all(task, work, jobs, workers):
-    """Have processes play all jobs, with a bar. Returns {k: summary}. work: `play`, but for its last two arguments."""
+def generate_all(task, work, jobs, workers):
+    """Have processes play all jobs, with a bar. Returns {k: summary}.
+
+    work: generate_jobs, but for its last two arguments.
+    """
     loading = "process loads" if workers == 1 else "processes load"
     print(f"{len(jobs):,} rollouts to play: {workers} {loading} V and M", flush=True)
     work, made = functools.partial(work, min(SLOTS, even_share(len(jobs), workers))), {}
@@ -145,15 +148,14 @@ def get_ready(task, options):
         timer.cancel()
 
 
-def play(task, controller, weights, precision, out, dtype, colors, slots, jobs):
+def generate_jobs(task, controller, weights, precision, out, dtype, colors, slots, jobs):
     """A worker's part: play the jobs, whose tags number the files, write these, and yield (k, summary) of each.
 
     slots: as many as it may hold jobs.
     """
     from worldmodels.playing.worlds import load_world
 
-    how = {"weights": weights, "precision": precision, "like": SLOTS}
-    world, _ = load_world(task, controller, slots, dream=False, **how)
+    world, _ = load_world(task, controller, slots, dream=False, weights=weights, precision=precision, like=SLOTS)
     world.record = True if colors == "plain" else lambda env: env.observe(colors)
     for episode in run_episodes(world, jobs, jobs.advanced):
         path = rollout_path(out, episode.job.tag)

@@ -72,24 +72,27 @@ def write_series(vae, episodes, out):
         made_from = {"vae": fingerprint(vae), "data": episodes.checksum, "precision": arithmetic}
         size = f"{len(episodes):,} episodes, {sum(episodes.lengths):,} frames"
         if out.exists():
-            if _made_from(out) == made_from:
+            if _is_whole(out, made_from):
                 shutil.rmtree(part, ignore_errors=True)
                 print(f"{out} is finished and up to date: {size}")
                 return
-            print(f"V, its precision or the episodes changed since {out} was made: making it again")
+            print(f"V, its precision or the episodes changed since {out} was made, or it is damaged: making it again")
         _encode_all(vae, episodes, part, made_from)
         _pack(part, {"mu": vae.z_size, "logvar": vae.z_size, "action": episodes.action_size}, episodes, made_from, out)
         shutil.rmtree(part)
     print(f"{out}: {size}, {out.stat().st_size / 1e6:,.1f} MB")
 
 
-def _made_from(path):
+def _is_whole(path, made_from):
+    """Whether a finished file is of these, and every byte of it as it was written."""
     try:
-        with reading(path, "the series"):
-            vae, data, arithmetic = load_npz(path, ("vae", "data", "precision"))
-            return {"vae": str(vae), "data": int(data), "precision": str(arithmetic)}
+        found = zip(made_from, load_npz(path, made_from), strict=True)
+        if any(str(value) != str(made_from[name]) for name, value in found):
+            return False
+        Series(path).check()
+        return True
     except UserError:
-        return None
+        return False
 
 
 def _encode_all(vae, episodes, part, made_from):

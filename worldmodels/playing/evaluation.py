@@ -13,6 +13,7 @@ from worldmodels.files.writing import make_folder, save_json
 from worldmodels.parallel.shards import WHOLE, part_of
 from worldmodels.parallel.threads import limit_threads
 from worldmodels.parallel.workers import run_in_processes
+from worldmodels.playing.loading import find_agent
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.scripts.cli import UserError
 from worldmodels.scripts.progress import FrameProgress, say
@@ -20,36 +21,49 @@ from worldmodels.scripts.progress import FrameProgress, say
 SAVE_SECONDS = 1  # so much work is lost at most when a run is killed
 
 
-def evaluate(task, controller, where, *, dream, episodes, seed, workers, slots, results, shard=WHOLE, **how):
+def evaluate(
+    task,
+    controller,
+    where,
+    *,
+    dream,
+    episodes,
+    seed,
+    workers,
+    slots,
+    results,
+    shard=WHOLE,
+    weights=None,
+    precision="float32",
+    z=None,
+    temperature=None,
+):
     """Play episodes without showing them; print each score, their mean and standard deviation.
 
     controller: a file of parameters of C. where: names what the agent sees, in the JSON and its name. dream: whether
     it plays in its dream. The episodes' seeds are `seed` and those that follow, and `workers` processes play `slots` of
     them at a time each. results: folder of the JSON with all scores. shard: which of the episodes are this process's
-    (shards.py). how: weights, precision, z and temperature, as in load_world. Returns the path of the JSON.
+    (shards.py). weights, precision, z, temperature: as in load_world. Returns the path of the JSON.
     """
     limit_threads()
     numbers = part_of(range(seed, seed + episodes), shard)
     make_folder(results)
-    from worldmodels.playing.loading import load_agent
-
-    # Missing or wrong files are found here, before any process starts.
-    trained = load_agent(task, controller, how["weights"], how["precision"])
-    facts = trained.facts()
+    found = find_agent(task, controller, weights, precision)  # wrong files are found before any process starts
     if dream:
-        facts["temperature"] = temperature = how["temperature"] or trained.temperature
-        where = f"{where}{temperature:g}"
+        temperature = temperature or found.temperature
+        where, facts = f"{where}{temperature:g}", found.facts | {"temperature": temperature}
     else:
-        facts |= {"precision": how["precision"], "z": how["z"] or trained.z}
-    path = Path(results) / file_name(task, where, seed, episodes, facts, how["z"])
+        facts = found.facts | {"precision": precision, "z": z or found.z}
+    path = Path(results) / file_name(task, where, seed, episodes, facts, z)
     decides = {"task": task.name, "world": where, **facts, "slots": slots, "versions": provenance.versions()}
     unfinished = Unfinished(path, shard, decides)
     known = [steps for _, steps in unfinished.results.values()]
-    print(f"V and M of {trained.folder}: {min(workers, len(numbers))} processes load them, and play")
+    print(f"V and M of {found.folder}: {min(workers, len(numbers))} processes load them, and play")
     start = time.monotonic()
-    jobs = [Job(number, trained.params) for number in numbers]
-    play = functools.partial(play_jobs, task, controller, slots, dream, how)
-    scores, steps = play_all(jobs, play, workers, unfinished, task.max_steps)
+    jobs = [Job(number, found.params) for number in numbers]
+    world = {"dream": dream, "weights": weights, "precision": precision, "z": z, "temperature": temperature}
+    work = functools.partial(score_jobs, task, controller, slots, world)
+    scores, steps = score_all(jobs, work, workers, unfinished, task.max_steps)
     if shard != WHOLE:
         return unfinished.save()
     seconds = time.monotonic() - start
@@ -113,16 +127,16 @@ class Unfinished:
             file.unlink(missing_ok=True)
 
 
-def play_all(jobs, play, workers, unfinished, longest):
+def score_all(jobs, work, workers, unfinished, longest):
     """Scores float64 and steps int64 of all jobs, in their order, in which they are printed too.
 
-    play: a worker's part, as play_jobs. unfinished: knows the seeds that need no playing. longest: the most frames that
-        an episode may have.
+    work: a worker's part, as score_jobs. unfinished: knows the seeds that need no playing. longest: the most frames
+        that an episode may have.
     """
     results, printed = unfinished.results, 0
     missing = [job for job in jobs if job.seed not in results]
     with FrameProgress("playing", len(missing), longest) as progress:
-        played = run_in_processes(play, missing, min(workers, len(missing)), progress.advanced)
+        played = run_in_processes(work, missing, min(workers, len(missing)), progress.advanced)
         while True:
             while printed < len(jobs) and jobs[printed].seed in results:
                 score, steps = results[jobs[printed].seed]
@@ -136,11 +150,11 @@ def play_all(jobs, play, workers, unfinished, longest):
     return np.array(scores, np.float64), np.array(steps, np.int64)
 
 
-def play_jobs(task, controller, slots, dream, how, jobs):
-    """A worker's part: play the jobs of the queue, yield (seed, score, steps)."""
+def score_jobs(task, controller, slots, world, jobs):
+    """A worker's part: play the jobs of the queue, yield (seed, score, steps). world: arguments of load_world."""
     from worldmodels.playing.worlds import load_world
 
-    world, _ = load_world(task, controller, slots, dream=dream, **how)
+    world, _ = load_world(task, controller, slots, **world)
     for episode in run_episodes(world, jobs, jobs.advanced):
         yield episode.job.seed, float(episode.score), episode.steps
 

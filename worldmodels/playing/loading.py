@@ -57,24 +57,34 @@ def load_agent(task, path, weights=None, precision="float32"):
     return Trained(vae, rnn, controller, params, folder, z, temperature)
 
 
+class Found(NamedTuple):
+    """What load_agent would load; facts as of Trained."""
+
+    params: np.ndarray
+    folder: Path
+    z: str
+    temperature: float
+    facts: dict
+
+
 def find_agent(task, path, weights=None, precision="float32"):
-    """What load_agent would find: (params, z, facts of a Trained), and its UserErrors.
+    """What load_agent would load, Found, and its UserErrors.
 
     If the note beside C names the V and M that are there, nothing has to be loaded for it but h5py: where other
     processes will play, theirs are the first seconds that go to TensorFlow.
     """
     from worldmodels.files.weights import fingerprint_of_file
 
-    run, controller, params, z, _ = _load_controller(task, path, weights)
+    run, controller, params, z, temperature = _load_controller(task, path, weights)
     for folder in task.weights_folders(weights):
         with contextlib.suppress(UserError):
             names = ("vae", "rnn")
             there = [fingerprint_of_file(folder / f"{name}.weights.h5", name) for name in names]
             _check_pair(folder, *there)
             if there == [run.get(name) for name in names]:
-                return params, z, _facts(controller, params, *there)
+                return Found(params, folder, z, temperature, _facts(controller, params, *there))
     trained = load_agent(task, path, weights, precision)
-    return trained.params, trained.z, trained.facts()
+    return Found(trained.params, trained.folder, trained.z, trained.temperature, trained.facts())
 
 
 def _load_controller(task, path, weights):

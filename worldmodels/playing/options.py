@@ -56,12 +56,15 @@ def parse_options(parser):
     return options
 
 
-def play_agent(
-    task, where, *, mode, dream=False, temperature=None, video, frames, workers, results, shard, controller, **how
-):
-    """What model.py does: score the agent, or show it. where: names the world in a result's file."""
-    how |= {"dream": dream, "temperature": temperature}
-    if mode == "render":
-        watch(task, controller, video=video, frames=frames, **how)
+def play_agent(task, where, *, mode, controller, dream=False, **options):
+    """What model.py does: score the agent, or show it. where: names the world in a result's file.
+
+    options: those of add_options() and add_screen_options(). `evaluate` and `watch` have most of them in common.
+    """
+    rendered = mode == "render"
+    for name in ("workers", "results", "shard") if rendered else ("video", "frames"):
+        del options[name]
+    if rendered:
+        watch(task, controller, dream=dream, **options)
     else:
-        evaluate(task, controller, where, workers=workers, results=results, shard=shard, **how)
+        evaluate(task, controller, where, dream=dream, **options)

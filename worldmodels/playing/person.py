@@ -33,7 +33,8 @@ def read_keys(held):
 def play_script(parser, make_env, action_of, max_steps):
     """The main() of a script in which a person plays: parses its options, and plays until the person has had enough.
 
-    parser: with the script's own options, to which --seed is added. make_env(options) -> env; the rest as in play().
+    parser: with the script's own options, to which --seed is added. make_env(options) -> env. The rest: see
+    play_by_hand().
     """
     add = parser.add_argument
     add("--seed", type=non_negative_int, help="of the first episode, the others follow; at random if not given")
@@ -41,7 +42,7 @@ def play_script(parser, make_env, action_of, max_steps):
     need_display("playing takes a window and a keyboard")
     first = random.randrange(2**31) if options.seed is None else options.seed
     env = make_env(options)
-    play(env, action_of, itertools.count(first), max_steps)
+    play_by_hand(env, action_of, itertools.count(first), max_steps)
     env.close()
 
 
@@ -50,7 +51,7 @@ def left_or_right(held):
     return np.array([float("right" in held) - float("left" in held)], np.float32)
 
 
-def play(env, action_of, seeds, max_steps):
+def play_by_hand(env, action_of, seeds, max_steps):
     """Let a person play a Gymnasium environment in render mode "human", one episode a seed; print each score.
 
     action_of(held): the action for a set of held keys' names ("left", "up", ...).

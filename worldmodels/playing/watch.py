@@ -48,17 +48,32 @@ def open_screen(video, title, fps):
         window.close()
 
 
-def watch(task, controller, *, dream, episodes, seed, slots, video, frames, **how):
+def watch(
+    task,
+    controller,
+    *,
+    dream,
+    episodes,
+    seed,
+    slots,
+    video,
+    frames,
+    weights=None,
+    precision="float32",
+    z=None,
+    temperature=None,
+):
     """Play `episodes` episodes from `seed` on, one after the other, and show them; print each score.
 
     controller: a file of parameters of C. The batch has `slots` rows although only one plays: so each episode is the
     very one that `evaluate` scores. video: a file, or None for a window. frames: of an episode at most, or None for
-    all. how: as in load_world.
+    all. weights, precision, z, temperature: as in load_world.
     """
     limit_threads()
     envs = None if dream else [task.make_env(render_mode="rgb_array")]
     from worldmodels.playing.worlds import load_world
 
+    how = {"weights": weights, "precision": precision, "z": z, "temperature": temperature}
     world, trained = load_world(task, controller, slots, dream=dream, envs=envs, **how)
     world.max_steps = min(frames or task.max_steps, task.max_steps)
     title, total = f"{task.name}: the dream" if dream else task.name, episodes * world.max_steps
