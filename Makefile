@@ -38,13 +38,13 @@ tables: .venv/installed
 	@$(PYTHON) results/tables.py
 
 web: .venv/installed .venv/installed-web
-	$(PYTHON) web/build.py
+	$(PYTHON) -m web.build
 
 web-serve: web
-	$(PYTHON) web/serve.py --port $(PORT)
+	$(PYTHON) -m web.serve --port $(PORT)
 
 web-pictures: web .venv/installed-dev
-	$(PYTHON) web/pictures.py
+	$(PYTHON) -m web.pictures
 
 test: .venv/installed .venv/installed-dev
 	$(PYTHON) -m pytest -n 2 --dist loadfile

@@ -3,12 +3,11 @@
 import socket
 
 import pytest
-from scripts import Scripts
 
+from web.browser import open_page
+from web.build import install_library
 from web.serve import make_server
 from worldmodels.scripts.cli import UserError
-
-WEB = Scripts("web")
 
 
 @pytest.fixture
@@ -16,12 +15,14 @@ def no_programs(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
-def test_a_build_names_missing_programs(tmp_path, no_programs):
-    assert "node and npm are needed" in WEB.error_of(tmp_path, "build.py")
+def test_a_build_names_missing_programs(no_programs):
+    with pytest.raises(UserError, match="node and npm are needed"):
+        install_library()
 
 
 def test_pictures_name_a_missing_chromium(tmp_path, no_programs):
-    assert "apt-get install chromium" in WEB.error_of(tmp_path, "pictures.py")
+    with pytest.raises(UserError, match="apt-get install chromium"), open_page(tmp_path):
+        pass
 
 
 def test_a_taken_port_is_named(tmp_path):

@@ -1,4 +1,4 @@
-"""The page as a static folder: python web/build.py  ->  web/dist/
+"""The page as a static folder: python -m web.build  ->  web/dist/
 
 Any web server can serve it. It loads nothing from elsewhere. serve.py, beside this script, shows it on this machine.
 """

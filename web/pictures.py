@@ -1,4 +1,4 @@
-"""The page's pictures in the README: python web/pictures.py  ->  docs/web.png, docs/<task>_dream.gif"""
+"""The page's pictures in the README: python -m web.pictures  ->  docs/web.png, docs/<task>_dream.gif"""
 
 import base64
 import io

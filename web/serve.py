@@ -1,4 +1,4 @@
-"""Shows the page that build.py made: python web/serve.py  ->  http://localhost:8000"""
+"""Shows the page that build.py made: python -m web.serve  ->  http://localhost:8000"""
 
 import errno
 import functools

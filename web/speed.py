@@ -1,6 +1,6 @@
 """How fast the browser dreams, on one core, in Chromium without a window: make web, then
 
-    python benchmarks/web_speed.py
+    python -m web.speed
 
 C plays. "computed" is as fast as it goes: C, M, V's decoder and the canvas. "shown" is what the page does, which keeps
 to the game's own pace. Chromium, this script and the server share the core.
