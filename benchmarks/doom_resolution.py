@@ -48,17 +48,23 @@ def labelled_game():
     return game
 
 
-def watch(labelled, envs, seed, actions):
-    """Play an episode in all environments at once. Yields at each step: frames (E, 64, 64, 3), far fireballs.
+def random_episodes(env, seeds):
+    """{seed: actions (T, 1)} of the player of extract.py."""
+    world = Environments([env], HeldActions(DOOM), DOOM.max_steps, record=True)
+    return {e.job.seed: e.frames.actions for e in run_episodes(world, [Job(seed) for seed in seeds])}
 
-    far fireballs: [(visible pixels of 640x480, x, y)], x and y in pixels of the 64x64 frame, found in `labelled`.
-    Checks that rewards, health and endings agree.
+
+def watch(labelled, envs, seed, actions):
+    """Play an episode in all environments at once, and in the labelled game.
+
+    Yields at each step: frames (E, 64, 64, 3), and the labelled game's state. Checks that rewards, health and endings
+    agree.
     """
     frames, ended = [env.reset(seed=seed)[0] for env in envs], False
     labelled.set_seed(envs[0]._seed)
     labelled.new_episode()
     for action in actions:
-        yield np.array(frames, int), far_fireballs(labelled.get_state())
+        yield np.array(frames, int), labelled.get_state()
         frames, *rest = zip(*(env.step(action) for env in envs), strict=True)
         labelled.make_action(envs[0]._actions[-1])
         health = {env.game.ask("get_game_variable", HEALTH) for env in envs} | {labelled.get_game_variable(HEALTH)}
@@ -68,6 +74,7 @@ def watch(labelled, envs, seed, actions):
 
 
 def far_fireballs(state):
+    """[(visible pixels of 640x480, x, y)], x and y in pixels of the 64x64 frame."""
     found = []
     for label in state.labels:
         x, y = (label.x + label.width / 2) / 10, (label.y + label.height / 2) / 6.25
@@ -128,15 +135,13 @@ def main():
 def compare(*, episodes, steps, seed):
     limit_threads()
     envs = {resolution: DoomTakeCover(resolution=resolution) for resolution in RESOLUTIONS}
-    world = Environments([envs["160x120"]], HeldActions(DOOM), DOOM.max_steps, record=True)
-    played = run_episodes(world, [Job(number) for number in range(seed, seed + episodes)])
-    episodes = {episode.job.seed: episode.frames.actions for episode in played}
+    episodes = random_episodes(envs["160x120"], range(seed, seed + episodes))
     labelled = labelled_game()
     differences, contrasts, smallest = [], [], {}
     for number, actions in episodes.items():
-        for frames, fireballs in watch(labelled, list(envs.values()), number, actions):
+        for frames, state in watch(labelled, list(envs.values()), number, actions):
             differences.append(np.abs(frames - frames[0]).mean((1, 2, 3)))
-            for pixels, x, y in fireballs:
+            for pixels, x, y in far_fireballs(state):
                 contrasts.append([contrast(frame, x, y) for frame in frames])
                 if pixels < smallest.get(number, (np.inf,))[0]:
                     smallest[number] = pixels, frames, x, y

@@ -39,6 +39,7 @@ def tables():
         speed(),
         random_policies(),
         doom_resolutions(),
+        doom_seen(),
         doom_temperatures(),
         doom_random_in_dreams(),
     ]
@@ -114,6 +115,15 @@ def doom_resolutions():
         lost, difference = one["fireballs_of_less_than_half_the_contrast"], one["mean_difference"]
         rows.append((*cells, contrast, f"{100 * lost:.1f} %" if lost else "0", f"{difference:.2g}"))
     return Table("doomrnn/README.md", "Doom by resolution", (*header, "mean difference"), rows)
+
+
+def doom_seen():
+    rows = [
+        (kind, width, f"{row['count']:,}", f"{100 * row['seen']:.0f} %")
+        for kind, widths in raw("benchmark_what_v_sees.json")["by_width"].items()
+        for width, row in widths.items()
+    ]
+    return Table("doomrnn/README.md", "What V sees of Doom", ("object", "pixels wide", "how many", "seen"), rows)
 
 
 def doom_temperatures():
