@@ -267,7 +267,7 @@ def test_a_file_whose_episodes_are_all_short_is_an_error(tmp_path, monkeypatch):
     impatient = dataclasses.replace(DOOM, shortest_episode=MAX_STEPS)
     policy = functools.partial(HeldActions, DOOM)
     with pytest.raises(UserError, match="none of 2 episodes for file 5 had 2100 frames"):
-        list(extraction.play(impatient, None, policy, doomrnn.extract.survey, tmp_path, [5]))
+        list(extraction.extract_numbers(impatient, None, policy, doomrnn.extract.survey, tmp_path, [5]))
 
 
 def test_playing_without_a_display_is_one_line(tmp_path, monkeypatch):
