@@ -6,9 +6,11 @@
 # make web               both dreams as a page, in web/dist/ (needs node and npm, to fetch onnxruntime-web)
 # make web-serve         the same, and shows it at http://localhost:8000 (PORT=8000)
 # make web-pictures      the page's pictures in docs/ (needs Chromium)
+# make pictures          the agents' pictures in docs/
 # make test              all tests
 # make test_cluster      several hosts and Slurm: as root, with openssh-server, iproute2, openmpi-bin, munge, slurmctld
 #                        and slurmd of Debian; what is missing is skipped
+# make test_jax          those of V, M, C, the agent, dreams and training once more, with Keras on JAX; evosax's strategies
 # make setup             the environment alone; make clean removes it
 # make lint              ruff
 # Each does its own set-up: a virtual environment in .venv, packages from wheels; no sudo, no compiler, no display.
@@ -20,7 +22,7 @@ ROLLOUTS ?= 20
 PORT ?= 8000
 DOOM_AGENT = pretrained/doomrnn.cma.16.64.best.json
 
-.PHONY: setup expert_rollouts doom_demo report tables web web-serve web-pictures test test_cluster lint clean
+.PHONY: setup expert_rollouts doom_demo report tables web web-serve web-pictures pictures test test_cluster test_jax lint clean
 
 setup: .venv/installed
 
@@ -46,11 +48,20 @@ web-serve: web
 web-pictures: web .venv/installed-dev
 	$(PYTHON) -m web.pictures
 
+pictures: .venv/installed
+	$(PYTHON) docs/pictures.py
+
 test: .venv/installed .venv/installed-dev
 	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 test_cluster: .venv/installed .venv/installed-dev
 	$(PYTHON) -m pytest tests/cluster
+
+JAX_TESTS = vae rnn controller rollout agent dream doom_dream dream_env loading evaluation published
+JAX_TESTS += sequences schedules training_loop train_vae train_rnn evosax
+
+test_jax: .venv/installed-jax
+	KERAS_BACKEND=jax $(PYTHON) -m pytest -n 2 --dist loadfile $(JAX_TESTS:%=tests/test_%.py)
 
 lint: .venv/installed .venv/installed-dev
 	$(PYTHON) -m ruff check .
@@ -73,6 +84,10 @@ lint: .venv/installed .venv/installed-dev
 
 .venv/installed-dev: .venv/installed requirements-dev.txt web/requirements.txt requirements-minari.txt
 	$(PYTHON) -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+	@touch $@
+
+.venv/installed-jax: .venv/installed-dev requirements-jax.txt
+	$(PYTHON) -m pip install --disable-pip-version-check -q -r requirements-jax.txt
 	@touch $@
 
 clean:

@@ -7,16 +7,14 @@ Both with the shipped C, sampling included. They take turns in one run, so that 
 
 import statistics
 import time
-from pathlib import Path
 
 import numpy as np
+from backends import result_path
 
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
 from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import Parser, positive_float, positive_int, run
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def measure_batched(world, params, seeds):
@@ -51,7 +49,7 @@ def main():
     parser.add_argument("--steps", type=positive_int, default=500, help="steps a turn, one at a time")
     parser.add_argument("--turns", type=positive_int, default=5, help="of each; their median counts")
     parser.add_argument("--temperature", type=positive_float, help="if not given, the one C was trained at")
-    parser.add_argument("--controller", default=ROOT / "doomrnn/pretrained/doomrnn.cma.16.64.best.json", help="C")
+    parser.add_argument("--controller", help="C; the shipped one if not given")
     parser.add_argument("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
     measure(**vars(parser.parse_args()))
 
@@ -62,7 +60,9 @@ def measure(*, slots, dreams, steps, turns, temperature, controller, weights):
     from doomrnn.task import DOOM
     from worldmodels.playing.worlds import load_world
 
-    world, trained = load_world(DOOM, controller, slots, dream=True, weights=weights, temperature=temperature)
+    world, trained = load_world(
+        DOOM, controller or DOOM.shipped, slots, dream=True, weights=weights, temperature=temperature
+    )
     env = DoomDream(trained.temperature, trained.folder)
     measure_batched(world, trained.params, range(slots))  # traces the graphs
     measure_single(env, trained.params, [0], 20)
@@ -78,7 +78,7 @@ def measure(*, slots, dreams, steps, turns, temperature, controller, weights):
     print(f"  ratio                    {batched / single:8.1f}")
     data = {**origin(), **trained.facts(), "temperature": trained.temperature, "slots": slots}
     data |= {"steps_per_second": speeds, "median_ratio": batched / single}
-    save_json(ROOT / "results" / "benchmark_dream.json", data, indent=1)
+    save_json(result_path("dream"), data, indent=1)
 
 
 if __name__ == "__main__":

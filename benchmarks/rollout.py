@@ -7,9 +7,9 @@ included.
 """
 
 import time
-from pathlib import Path
 
 import numpy as np
+from backends import result_path
 
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
@@ -17,7 +17,6 @@ from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts import precision
 from worldmodels.scripts.cli import Parser, positive_int, run
 
-ROOT = Path(__file__).resolve().parents[1]
 EPISODES_PER_SLOT = 3
 
 
@@ -84,7 +83,7 @@ def main():
     parser.add_argument("--slots", type=positive_int, default=32, help="environments in lockstep")
     parser.add_argument("--steps", type=positive_int, default=1000, help="steps of each environment")
     precision.add_option(parser)
-    parser.add_argument("--controller", default=ROOT / "carracing/pretrained/carracing.cma.2.64.best.json", help="C")
+    parser.add_argument("--controller", help="C; the shipped one if not given")
     measure(**vars(parser.parse_args()))
 
 
@@ -93,7 +92,7 @@ def measure(*, slots, steps, precision, controller):
     from carracing.task import CARRACING
     from worldmodels.playing.worlds import load_world
 
-    world, trained = load_world(CARRACING, controller, slots, dream=False, precision=precision)
+    world, trained = load_world(CARRACING, controller or CARRACING.shipped, slots, dream=False, precision=precision)
     world.max_steps = steps
     world.envs[0].reset(seed=0)  # loads the compiled renderer
     world.agent.act(np.arange(slots), np.zeros((slots, 64, 64, 3), np.uint8))  # traces the graph
@@ -109,7 +108,7 @@ def measure(*, slots, steps, precision, controller):
     speeds = {"env_only": env_speed, "v_only": v_speed, "whole_loop": loop_speed}
     data = {**origin(), "precision": precision, **trained.facts()}
     data |= {"frames_per_second": speeds, "shares": shares}
-    save_json(ROOT / "results" / f"benchmark_rollout.{precision}.json", data, indent=1)
+    save_json(result_path(f"rollout.{precision}"), data, indent=1)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,15 @@ A step of V is a batch of 100 frames; a step of M is a batch of 100 sequences, a
 """
 
 import time
-from pathlib import Path
 
 import numpy as np
+from backends import result_path
 
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
 from worldmodels.scripts.cli import Parser, positive_int, run
 from worldmodels.scripts.precision import PRECISIONS
 
-RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_training.json"
 BATCH = 100
 
 
@@ -63,7 +62,7 @@ def measure(*, vae_steps, rnn_steps):
             speeds = {"vae_frames_per_second": v, "rnn_seconds_per_step": m}
             result[f"{task.name}, {precision}"] = speeds | {"rnn_frames_per_second": BATCH * sequence / m}
             print(f"{task.name:9} {precision:9} V {v:7.0f} frames/s, M {m:6.2f} s a step of {BATCH} x {sequence}")
-    save_json(RESULT, result, indent=1)
+    save_json(result_path("training"), result, indent=1)
 
 
 if __name__ == "__main__":

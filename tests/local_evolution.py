@@ -5,7 +5,7 @@ import json
 from unittest import mock
 
 import numpy as np
-from quadratic_evolution import cmaes, evolve_quadratic, score, settings
+from quadratic_evolution import evolve_quadratic, score, settings, strategy_of
 
 from worldmodels.files import plain
 from worldmodels.files.sealed import load_sealed
@@ -57,7 +57,7 @@ def evolve(folder, *words, queue=None, whitening=None, strategy=None):
     """
     options = settings(*TINY, "--log", str(folder), *words)
     with played_by(queue or LocalQueue()) as queue:
-        evolve_quadratic(options, strategy or cmaes(**options, whitening=whitening))
+        evolve_quadratic(options, strategy or strategy_of(options, whitening))
     return queue
 
 

@@ -16,10 +16,9 @@ import numpy as np
 from worldmodels.controller import load_parameters
 from worldmodels.evolution import evolve
 from worldmodels.evolving.options import ESSENTIAL, add_options, log_name
-from worldmodels.evolving.strategy import CMAES
 from worldmodels.parallel import mpi
 from worldmodels.scripts.cli import Parser, run
-from worldmodels.training.train_controller import plan_of
+from worldmodels.training.train_controller import make_strategy, plan_of
 
 NUM_PARAMS = 20
 TASK = SimpleNamespace(name="quadratic", controller="z")
@@ -56,28 +55,17 @@ def settings(*words):
     return vars(parser.parse_args(words))
 
 
-def cmaes(*, init, sigma_init, popsize, seed, optimizer, seeds, mean_rate, constant_sigma, whitening=None, **_):
-    """The strategy of a command line, as train_controller makes it."""
-    start = load_parameters(init, NUM_PARAMS)[0] if init else np.zeros(NUM_PARAMS)
-    mirrored = seeds == "mirrored"
-    return CMAES(
-        start,
-        sigma_init,
-        popsize,
-        seed=seed,
-        optimizer=optimizer,
-        mirrored=mirrored,
-        mean_rate=mean_rate,
-        constant_sigma=constant_sigma,
-        whitening=whitening,
-    )
+def strategy_of(options, whitening=None):
+    """The strategy of a command line."""
+    start = load_parameters(options["init"], NUM_PARAMS)[0] if options["init"] else np.zeros(NUM_PARAMS)
+    return make_strategy(start, whitening, **options)
 
 
 def evolve_quadratic(options, strategy=None):
     named = {name: options[name] for name in ("controller", "optimizer", "num_episode", "popsize")}
     evolve(
         log_name(TASK, **named),
-        strategy or cmaes(**options),
+        strategy or strategy_of(options),
         plan_of(**options),
         make_player,
         log=options["log"],

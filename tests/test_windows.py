@@ -27,7 +27,6 @@ pytestmark = pytest.mark.skipif(not shutil.which("Xvfb"), reason="no Xvfb (Debia
 
 SEED, FRAMES = 3, 40
 TOLERANCE = 6  # mean difference to the closest of the pictures, of 255
-AGENTS = {CARRACING: "carracing.cma.2.64.best.json", DOOM: "doomrnn.cma.16.64.best.json"}
 
 
 def untouched(make_env, action):
@@ -46,14 +45,13 @@ def watched(task, dream):
     how = {"weights": None, "precision": "float32", "z": None, "temperature": 1.0 if dream else None, "slots": 1}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(watch, "open_screen", lambda *_: contextlib.nullcontext(pictures.append))
-        agent = task.folder / "pretrained" / AGENTS[task]
-        watch.watch(task, agent, dream=dream, episodes=1, seed=SEED, video=None, frames=FRAMES, **how)
+        watch.watch(task, task.shipped, dream=dream, episodes=1, seed=SEED, video=None, frames=FRAMES, **how)
     return pictures
 
 
 def show(task, *words):
     """The words of a script that shows the shipped agent."""
-    return (*words, task.folder / "pretrained" / AGENTS[task], "--seed", SEED, "--frames", FRAMES)
+    return (*words, task.shipped, "--seed", SEED, "--frames", FRAMES)
 
 
 class Window(NamedTuple):

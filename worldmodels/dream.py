@@ -57,7 +57,7 @@ class Dreams:
 
     rnn: M. starts: mu and logvar (N, Z) float32 of the first frames of N episodes (data/starts.py).
     controller, to_action: C, which plays with the parameters of each job; None where actions come from outside (step).
-    slots, max_steps: so many dreams at a time, of so many steps at most.
+    slots, max_steps: so many dreams at a time, of so many steps at most. like: as of an Agent.
     record: give every Episode its Frames; the observations are z (T + 1, Z) float32.
     watch(slot, z, action): called for every step of every dream, if given.
 
@@ -65,12 +65,14 @@ class Dreams:
     it is the same however many steps are drawn at a time.
     """
 
-    def __init__(self, rnn, starts, temperature, controller, to_action, slots, max_steps, record=False, watch=None):
+    def __init__(
+        self, rnn, starts, temperature, controller, to_action, slots, max_steps, record=False, watch=None, like=None
+    ):
         self.rnn, self.controller, self.slots, self.max_steps = rnn, controller, slots, max_steps
         self.record, self.watch = record, watch
         self.graph = DreamSteps(rnn, temperature, controller, to_action)
         self.mu, self.logvar = starts
-        rows = independent_rows(self._of_equal_rows, slots) if controller else slots
+        rows = independent_rows(self._of_equal_rows, slots, like) if controller else slots
         self.z = np.zeros((rows, rnn.z_size), np.float32)
         self.h = np.zeros((rows, rnn.hidden), np.float32)
         self.c = np.zeros_like(self.h)

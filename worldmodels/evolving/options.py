@@ -3,6 +3,7 @@
 import argparse
 
 from worldmodels.controller import KINDS, READS
+from worldmodels.evolving import evosax_strategy
 from worldmodels.evolving.strategy import OPTIMIZERS
 from worldmodels.parallel.hosts import number_or_hosts
 from worldmodels.parallel.threads import available_cores
@@ -34,7 +35,7 @@ def episodes(text):
 
 def population_size(text):
     if (value := positive_int(text)) < 4:
-        raise argparse.ArgumentTypeError("CMA-ES needs a population of at least 4")
+        raise argparse.ArgumentTypeError("a population has at least 4 candidates")
     return value
 
 
@@ -62,7 +63,9 @@ def add_options(parser, task, slots=16):
         help=f"what C reads; kinds other than {task.controller} join the log's name")  # fmt: skip
     add("--z", choices=READS, default="sample",
         help="what C reads of V's N(mu, sigma^2): a draw, as in the 2018 code, or mu, without noise")  # fmt: skip
-    add("-o", "--optimizer", choices=OPTIMIZERS, default="cma", help="sep_cma: with a diagonal covariance matrix")
+    add("-o", "--optimizer", choices=(*OPTIMIZERS, *evosax_strategy.OPTIMIZERS), default="cma",
+        help="sep_cma: CMA-ES with a diagonal covariance matrix; openes, pepg, snes, ga: others, for which there is "
+        "requirements-jax.txt")  # fmt: skip
     add("--popsize", type=population_size, default=64, help="candidates a generation (paper: 64)")
     add("--sigma_init", type=positive_float, default=0.1, help="the first standard deviation")
 

@@ -11,6 +11,7 @@ from worldmodels.files import provenance
 from worldmodels.files.reading import load_json
 from worldmodels.files.writing import make_folder, save_json
 from worldmodels.parallel.shards import WHOLE, part_of
+from worldmodels.parallel.share import even_share
 from worldmodels.parallel.threads import limit_threads
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.playing.loading import find_agent
@@ -41,9 +42,10 @@ def evaluate(
     """Play episodes without showing them; print each score, their mean and standard deviation.
 
     controller: a file of parameters of C. where: names what the agent sees, in the JSON and its name. dream: whether
-    it plays in its dream. The episodes' seeds are `seed` and those that follow, and `workers` processes play `slots` of
-    them at a time each. results: folder of the JSON with all scores. shard: which of the episodes are this process's
-    (shards.py). weights, precision, z, temperature: as in load_world. Returns the path of the JSON.
+    it plays in its dream. The episodes' seeds are `seed` and those that follow. `workers` processes play `slots` of
+    them at a time each, or fewer where there is less to play; scores are those of `slots`. results: folder of the JSON
+    with all scores. shard: which of the episodes are this process's (shards.py). weights, precision, z, temperature: as
+    in load_world. Returns the path of the JSON.
     """
     limit_threads()
     numbers = part_of(range(seed, seed + episodes), shard)
@@ -62,7 +64,8 @@ def evaluate(
     start = time.monotonic()
     jobs = [Job(number, found.params) for number in numbers]
     world = {"dream": dream, "weights": weights, "precision": precision, "z": z, "temperature": temperature}
-    work = functools.partial(score_jobs, task, controller, slots, world)
+    busy = min(slots, even_share(len(jobs), workers))
+    work = functools.partial(score_jobs, task, controller, busy, world | {"like": slots})
     scores, steps = score_all(jobs, work, workers, unfinished, task.max_steps)
     if shard != WHOLE:
         return unfinished.save()

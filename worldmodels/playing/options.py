@@ -25,7 +25,7 @@ def add_options(parser):
         help="of the first episode; the others follow")  # fmt: skip
     add("--workers", type=positive_int, default=available_cores(), help="norender: processes; no score depends on it")
     add("--slots", type=positive_int, default=32,
-        help="episodes in lockstep in each process; with fewer, few episodes are played faster")  # fmt: skip
+        help="episodes in lockstep in each process")  # fmt: skip
     add("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
     precision.add_option(parser)
     add("--z", choices=READS,

@@ -65,8 +65,8 @@ def watch(
 ):
     """Play `episodes` episodes from `seed` on, one after the other, and show them; print each score.
 
-    controller: a file of parameters of C. The batch has `slots` rows although only one plays: so each episode is the
-    very one that `evaluate` scores. video: a file, or None for a window. frames: of an episode at most, or None for
+    controller: a file of parameters of C. slots: each episode is the very one that `evaluate` scores with so many,
+    although only one plays. video: a file, or None for a window. frames: of an episode at most, or None for
     all. weights, precision, z, temperature: as in load_world.
     """
     limit_threads()
@@ -74,7 +74,7 @@ def watch(
     from worldmodels.playing.worlds import load_world
 
     how = {"weights": weights, "precision": precision, "z": z, "temperature": temperature}
-    world, trained = load_world(task, controller, slots, dream=dream, envs=envs, **how)
+    world, trained = load_world(task, controller, 1, dream=dream, envs=envs, like=slots, **how)
     world.max_steps = min(frames or task.max_steps, task.max_steps)
     title, total = f"{task.name}: the dream" if dream else task.name, episodes * world.max_steps
     print(f"V and M of {trained.folder}")

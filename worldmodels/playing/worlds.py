@@ -14,10 +14,10 @@ def environments(task, vae, rnn, controller, slots, z, envs=None, like=None):
     return Environments(envs, agent, task.max_steps)
 
 
-def dreams(task, folder, rnn, controller, slots, temperature):
+def dreams(task, folder, rnn, controller, slots, temperature, like=None):
     """M's dreams. folder: of initial_z.json."""
     starts = load_starts(folder, task.z_size)
-    return Dreams(rnn, starts, temperature, controller, task.to_action, slots, task.max_steps)
+    return Dreams(rnn, starts, temperature, controller, task.to_action, slots, task.max_steps, like=like)
 
 
 def load_world(
@@ -25,12 +25,12 @@ def load_world(
 ):
     """The trained agent of a controller's file, in its dream or in its environment. Returns (world, Trained).
 
-    weights, precision: as in load_agent. z, temperature: if None, what C was evolved on. envs, like: as in
-    environments().
+    weights, precision: as in load_agent. z, temperature: if None, what C was evolved on. envs: as in environments().
+    like: as of an Agent.
     """
     trained = load_agent(task, path, weights, precision)
     trained = trained._replace(z=z or trained.z, temperature=temperature or trained.temperature)
     vae, rnn, controller = trained[:3]
     if dream:
-        return dreams(task, trained.folder, rnn, controller, slots, trained.temperature), trained
+        return dreams(task, trained.folder, rnn, controller, slots, trained.temperature, like), trained
     return environments(task, vae, rnn, controller, slots, trained.z, envs, like), trained

@@ -7,6 +7,8 @@ import numpy as np
 
 from worldmodels.controller import load_parameters
 from worldmodels.evolution import Plan, evolve, player
+from worldmodels.evolving import evosax_strategy
+from worldmodels.evolving.evosax_strategy import Evosax
 from worldmodels.evolving.options import ESSENTIAL, log_name
 from worldmodels.evolving.strategy import CMAES
 from worldmodels.evolving.whitening import second_moment, whitening_matrix
@@ -32,17 +34,7 @@ def train_controller(task, *, log, weights, workers, slots, precision="float32",
     where = {"slots": slots, "precision": precision, "temperature": temperature}
     what = {"controller": options["controller"], "z": options["z"]}
     make_world = functools.partial(training_world, task, weights, **where, **what)
-    strategy = CMAES(
-        start,
-        options["sigma_init"],
-        options["popsize"],
-        seed=options["seed"],
-        optimizer=options["optimizer"],
-        mirrored=options["seeds"] == "mirrored",
-        mean_rate=options["mean_rate"],
-        constant_sigma=options["constant_sigma"],
-        whitening=functools.partial(whitening, make_world, whiten) if whiten else None,
-    )
+    strategy = make_strategy(start, functools.partial(whitening, make_world, whiten) if whiten else None, **options)
     about = what if temperature is None else {**what, "temperature": temperature}
     evolve(
         log_name(task, *(options[name] for name in ("controller", "optimizer", "num_episode", "popsize"))),
@@ -58,14 +50,36 @@ def train_controller(task, *, log, weights, workers, slots, precision="float32",
     )
 
 
+def make_strategy(start, whitening, *, optimizer, sigma_init, popsize, seed, seeds, mean_rate, constant_sigma, **_):
+    """The strategy of the options of train.py. whitening: as of CMAES."""
+    if optimizer in evosax_strategy.OPTIMIZERS:
+        return Evosax(start, sigma_init, popsize, seed=seed, optimizer=optimizer)
+    return CMAES(
+        start,
+        sigma_init,
+        popsize,
+        seed=seed,
+        optimizer=optimizer,
+        mirrored=seeds == "mirrored",
+        mean_rate=mean_rate,
+        constant_sigma=constant_sigma,
+        whitening=whitening,
+    )
+
+
 def plan_of(*, seeds, **options):
     """The Plan of the options of train.py."""
     names = {field.name for field in dataclasses.fields(Plan)}
     return Plan(pairing=seeds, **{name: value for name, value in options.items() if name in names})
 
 
-def check_options(task, whiten, *, seeds, popsize, init, controller, **_):
+def check_options(task, whiten, *, seeds, popsize, init, controller, optimizer, mean_rate, constant_sigma, **_):
     """UserError for options that do not go together."""
+    if optimizer in evosax_strategy.OPTIMIZERS:
+        if seeds == "mirrored" or mean_rate != 1 or constant_sigma or whiten:
+            raise UserError("--seeds mirrored, --mean_rate, --constant_sigma and --whiten go with -o cma or sep_cma")
+        if popsize % 2:
+            raise UserError(f"-o {optimizer} takes an even --popsize, not {popsize}")
     if seeds == "mirrored" and popsize % 2:
         raise UserError(f"--seeds mirrored takes an even --popsize, not {popsize}")
     if whiten and not init:
