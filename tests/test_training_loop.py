@@ -85,6 +85,16 @@ def test_a_second_ctrl_c_does_not_wait():
         pytest.fail("it waited")
 
 
+def test_an_ignored_ctrl_c_stays_ignored():
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with deferred_interrupts() as interrupts:
+            signal.raise_signal(signal.SIGINT)
+        assert interrupts == []
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
 def test_a_finished_run_says_so_can_be_prolonged_and_started_over(tmp_path, capsys, whole):
     out = tmp_path / "a.weights.h5"
     line_run(out, steps=5)

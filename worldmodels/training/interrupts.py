@@ -8,7 +8,7 @@ import signal
 def deferred_interrupts():
     """Ctrl-C and `kill` wait for the end of the block, which finds them in the list that this yields.
 
-    The second one does not wait.
+    The second one does not wait. A signal that is ignored, as Ctrl-C is in a shell script's background, stays so.
     """
     interrupts, former = [], {}
 
@@ -23,7 +23,8 @@ def deferred_interrupts():
             signal.signal(number, handler)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        former[number] = signal.signal(number, note)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            former[number] = signal.signal(number, note)
     try:
         yield interrupts
     finally:
