@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import vizdoom
 from doom import episode, same, some_actions
+from gymnasium.envs.classic_control import Continuous_MountainCarEnv
 from gymnasium.utils.env_checker import check_env
 from scripts import ENVIRONMENT, Scripts, kill_when
 
@@ -268,6 +269,12 @@ def test_a_file_whose_episodes_are_all_short_is_an_error(tmp_path, monkeypatch):
     policy = functools.partial(HeldActions, DOOM)
     with pytest.raises(UserError, match="none of 2 episodes for file 5 had 2100 frames"):
         list(extraction.extract_numbers(impatient, None, policy, doomrnn.extract.survey, tmp_path, [5]))
+
+
+def test_an_environment_whose_frames_are_of_another_size_is_named(tmp_path):
+    policy = functools.partial(HeldActions, DOOM)
+    with pytest.raises(UserError, match=r"observations are Box\(.* not \(64, 64, 3\) uint8"):
+        list(extraction.extract_numbers(DOOM, Continuous_MountainCarEnv, policy, doomrnn.extract.survey, tmp_path, [0]))
 
 
 def test_playing_without_a_display_is_one_line(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ import time
 import numpy as np
 from tqdm import tqdm
 
+from worldmodels.data.episodes import FRAME
 from worldmodels.data.seeds import TRAINING
 from worldmodels.files.provenance import origin
 from worldmodels.files.reading import load_json, load_npz
@@ -74,7 +75,10 @@ def extract_numbers(task, make_env, make_policy, survey, folder, numbers):
 
     One at a time: nothing of a random player is batched, so one slot is as fast as many.
     """
-    world = Environments([(make_env or task.make_env)()], make_policy(), task.max_steps, record=True)
+    env = (make_env or task.make_env)()
+    if (env.observation_space.shape, env.observation_space.dtype) != (FRAME, np.uint8):
+        raise UserError(f"the environment's observations are {env.observation_space}, not {FRAME} uint8: mend env.py")
+    world = Environments([env], make_policy(), task.max_steps, record=True)
     for number in numbers:
         for attempt in range(TRIES):
             (episode,) = run_episodes(world, [Job(number + STRIDE * attempt)])

@@ -30,7 +30,10 @@ def load_weights(model, path, what):
     arrays = _read(path, what)
     shapes = [tuple(variable.shape) for variable in model.trainable_variables]
     if [np.shape(array) for array in arrays] != shapes:
-        raise UserError(f"{path} does not fit {what}: these weights are of another task or size (or of another part)")
+        raise UserError(
+            f"{path} does not fit {what}: these weights are of another task or size (or of another part). Name "
+            "others, or train again with --restart"
+        )
     for variable, array in zip(model.trainable_variables, arrays, strict=True):
         variable.assign(array)
 

@@ -72,7 +72,7 @@ def evaluate(
     seconds = time.monotonic() - start
     mean, std = float(scores.mean()), float(scores.std())  # of the population, as in the 2018 code
     print(f"average_reward {mean:.2f} stdev {std:.2f}", flush=True)
-    if dream and task.end_logit and (steps == task.max_steps).all():
+    if dream and (steps == task.max_steps).all():
         print(f"no dream has ended before step {task.max_steps}: this M may not know how episodes end")
     data = {
         **decides,

@@ -121,7 +121,7 @@ def usable_episodes(task, series, data, sequence):
     if sizes != (task.z_size, task.action_size):
         raise UserError(
             f"{data} has {sizes[0]} numbers in z and {sizes[1]} in an action, but {task.name} has "
-            f"{task.z_size} and {task.action_size}: name the series of {task.name} with --data"
+            f"{task.z_size} and {task.action_size}: name the series of {task.name} with --data, or run series.py again"
         )
     if series.vae is None:
         raise UserError(f"{data} does not say which V made it: run series.py again")
