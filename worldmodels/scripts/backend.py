@@ -22,8 +22,13 @@ def has_driver():
     return True
 
 
-hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == "-1"  # see parallel/threads.py
-with contextlib.nullcontext() if has_driver() and not hidden else quiet_stderr():
+def in_silence():
+    """A context in which TensorFlow's words on a missing GPU are not heard."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == "-1"  # see parallel/threads.py
+    return contextlib.nullcontext() if has_driver() and not hidden else quiet_stderr()
+
+
+with in_silence():
     import keras
     from keras import layers, ops
 
@@ -32,4 +37,11 @@ with contextlib.nullcontext() if has_driver() and not hidden else quiet_stderr()
 # TensorFlow takes the programs of all Keras models for one, and warns of "excessive retracing" from the fifth on.
 logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
 
-__all__ = ["keras", "layers", "ops"]
+
+def set_random_seed(seed):
+    """Keras's, which loads TensorFlow, where that is installed, whatever the backend is."""
+    with in_silence():
+        keras.utils.set_random_seed(seed)
+
+
+__all__ = ["keras", "layers", "ops", "set_random_seed"]

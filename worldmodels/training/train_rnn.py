@@ -65,9 +65,9 @@ def train_rnn(
     series.check()
     starts = find_starts(series)
 
-    from worldmodels.scripts.backend import keras
+    from worldmodels.scripts.backend import keras, set_random_seed
 
-    keras.utils.set_random_seed(seed)
+    set_random_seed(seed)
     rnn = task.make_rnn(precision)
     if init:
         load_weights(rnn, init, "M")

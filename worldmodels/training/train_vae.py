@@ -41,9 +41,9 @@ def train_vae(
     frames = FrameStream(learned, batch_size, seed)
     steps = steps or epochs * frames.steps_per_epoch
 
-    from worldmodels.scripts.backend import keras
+    from worldmodels.scripts.backend import keras, set_random_seed
 
-    keras.utils.set_random_seed(seed)
+    set_random_seed(seed)
     vae = task.make_vae(precision)
     vae.compile(keras.optimizers.Adam(schedules.learning_rate(schedule, learning_rate, steps)))
     pictures = some_frames(held_out if len(held_out) else learned, HELD_OUT_FRAMES)
