@@ -13,6 +13,12 @@ ROOT = Path(__file__).resolve().parents[1]
 SHORT_SCRIPT = ROOT / "tests" / "short.py"
 ENVIRONMENT = os.environ | thread_limits()
 TIMEOUT = 900  # seconds: for what hangs, not for what is slow on a busy machine
+STEPS_BEFORE = {  # what each step says that is missing, in a folder where nothing is
+    "vae_train.py": "extract.py",
+    "series.py": "extract.py",
+    "rnn_train.py": "series.py",
+    "train.py": "vae_train.py",
+}
 
 
 class Scripts:

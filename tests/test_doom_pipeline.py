@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from scripts import Scripts, kill_when
+from scripts import STEPS_BEFORE, Scripts, kill_when
 
 SCRIPTS = Scripts("doomrnn")
 run, start, error_of = SCRIPTS.run, SCRIPTS.start, SCRIPTS.error_of
@@ -134,9 +134,9 @@ def test_a_record_without_a_long_episode_is_one_line(folder, tmp_path):
     assert "no episode of series/series.npz has more than 100 frames" in error_of(tmp_path, "rnn_train.py")
 
 
-@pytest.mark.parametrize("script", ["vae_train.py", "series.py", "rnn_train.py", "train.py"])
-def test_a_step_whose_input_is_missing_names_the_step_before(tmp_path, script):
-    assert "first" in error_of(tmp_path, script)
+@pytest.mark.parametrize(("script", "before"), STEPS_BEFORE.items())
+def test_a_step_whose_input_is_missing_names_the_step_before(tmp_path, script, before):
+    assert f"run {before} first" in error_of(tmp_path, script)
 
 
 @pytest.mark.parametrize(

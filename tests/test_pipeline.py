@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from scripts import ENVIRONMENT, ROOT, SHORT_SCRIPT, TIMEOUT, Scripts, kill_when
+from scripts import ENVIRONMENT, ROOT, SHORT_SCRIPT, STEPS_BEFORE, TIMEOUT, Scripts, kill_when
 
 CARRACING = ROOT / "carracing"
 SCRIPTS = Scripts("carracing")
@@ -166,6 +166,6 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_file(folder):
     assert [path.name for path in (folder / "full").iterdir()] == ["coverage.json"]
 
 
-@pytest.mark.parametrize("script", ["vae_train.py", "series.py", "rnn_train.py", "train.py"])
-def test_a_step_whose_input_is_missing_names_the_step_before(tmp_path, script):
-    assert "first" in error_of(tmp_path, script)
+@pytest.mark.parametrize(("script", "before"), STEPS_BEFORE.items())
+def test_a_step_whose_input_is_missing_names_the_step_before(tmp_path, script, before):
+    assert f"run {before} first" in error_of(tmp_path, script)

@@ -15,6 +15,7 @@ from worldmodels.scripts.cli import Parser, run
 MAX_STEPS = 200
 FPS = 50
 SIZE = 64
+SKY = (170, 190, 210)  # not white: V's sigmoid would be far out there, and learn nothing else
 
 
 class Pole(gymnasium.Env):
@@ -42,12 +43,12 @@ class Pole(gymnasium.Env):
 
     def _observe(self):
         x, _, angle, _ = self.state
-        image = Image.new("RGB", (SIZE, SIZE), "white")
+        image = Image.new("RGB", (4 * SIZE, 4 * SIZE), SKY)
         draw = ImageDraw.Draw(image)
-        cart = 32 + x * 12  # the picture is 5.3 m wide
-        draw.rectangle([cart - 6, 48, cart + 6, 54], fill="black")
-        draw.line([cart, 48, cart + 36 * np.sin(angle), 48 - 36 * np.cos(angle)], fill=(200, 60, 20), width=3)
-        self.picture = np.array(image)
+        cart = 128 + x * 48  # the picture is 5.3 m wide
+        draw.rectangle([cart - 40, 192, cart + 40, 236], fill=(40, 40, 40))
+        draw.line([cart, 192, cart + 144 * np.sin(angle), 192 - 144 * np.cos(angle)], fill=(200, 60, 20), width=28)
+        self.picture = np.array(image.reduce(4))  # so that a move by less than a pixel shows
         if self.render_mode == "human":
             self.window.show(self.render())
         return self.picture
