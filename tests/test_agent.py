@@ -67,6 +67,26 @@ def test_an_episode_in_few_slots_can_come_out_as_in_many(parts):
     assert_same(drive(parts, 2, jobs, like=9), many)
 
 
+def test_an_episode_stays_the_same_while_the_others_end_and_the_batch_shrinks(parts):
+    """Each slot's episode a step longer than the one before, against all of one length: the same to the bit."""
+
+    class Short(Snow):
+        def reset(self, seed):
+            self.left = seed + 1
+            return super().reset(seed)
+
+        def step(self, action):
+            self.left -= 1
+            observation, reward, *_ = super().step(action)
+            return observation, reward, self.left == 0, False, {}
+
+    jobs = [some_job(seed) for seed in range(16)]
+    long, short = (drive(parts, 16, jobs, env=env, steps=16) for env in (Snow, Short))
+    assert [short[job.tag].steps for job in jobs] == list(range(1, 17))
+    for tag, episode in short.items():
+        assert (episode.frames.actions == long[tag].frames.actions[: tag + 1]).all()
+
+
 @pytest.mark.parametrize("slots", [4, 8, 20, 32])
 def test_an_episode_does_not_depend_on_its_slot(parts, slots):
     """Also where kernels sum the last rows of so many in another order."""

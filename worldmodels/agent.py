@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from worldmodels.rollout import equal_rows, independent_rows
+from worldmodels.rollout import equal_rows, independent_batches, independent_rows
 from worldmodels.scripts.backend import keras
 from worldmodels.vae import sample
 
@@ -23,7 +23,8 @@ class Agent:
 
     An episode's noise comes from its job's seed alone, and rows of a batch do not mix, so an episode does not depend on
     those that run beside it, except for the order in which a product's terms are summed: kernels choose it by the size
-    of the batch. Batches are therefore always of one size, idle rows included (independent_rows).
+    of the batch. When fewer episodes are under way, batches shrink to sizes that compute the same, idle rows included
+    (independent_batches); under a compiler, which would compile each size anew, they do not (independent_rows).
     """
 
     def __init__(self, vae, rnn, controller, to_action, slots, max_steps, reads="sample", like=None):
@@ -31,14 +32,16 @@ class Agent:
         self.draws = reads == "sample"
         self.controller = controller
         self.max_steps = max_steps
-        rows = independent_rows(self._of_equal_rows, slots, like)
-        self.images = np.zeros((rows, 64, 64, 3), np.uint8)
-        self.params = np.zeros((rows, controller.num_params), np.float32)
-        self.h = np.zeros((rows, rnn.hidden), np.float32)
-        self.c = np.zeros((rows, rnn.hidden), np.float32)
-        self.noise = np.zeros((rows, max_steps, vae.z_size), np.float32)  # untouched where nothing is drawn
-        self.frame = np.zeros(rows, np.int64)
-        self.z = np.zeros((rows, vae.z_size), np.float32)  # the last z of each slot, for those who want to see it
+        if self.graph.supports_jit:
+            self.rows = [independent_rows(self._of_equal_rows, slots, like)] * (slots + 1)
+        else:
+            self.rows = independent_batches(self._of_equal_rows, slots, like)  # by how many episodes are under way
+        self.params = np.zeros((slots, controller.num_params), np.float32)
+        self.h = np.zeros((slots, rnn.hidden), np.float32)
+        self.c = np.zeros((slots, rnn.hidden), np.float32)
+        self.noise = np.zeros((slots, max_steps, vae.z_size), np.float32)  # untouched where nothing is drawn
+        self.frame = np.zeros(slots, np.int64)
+        self.z = np.zeros((slots, vae.z_size), np.float32)  # the last z of each slot, for those who want to see it
 
     def start(self, slot, job):
         """Begin an episode in a slot: M's state at zero, noise from the job's seed, C's parameters from the job."""
@@ -50,13 +53,17 @@ class Agent:
 
     def act(self, slots, observations):
         """slots: (n,) int, observations: (n, 64, 64, 3) uint8 -> actions (n, A) float32."""
-        self.images[slots] = observations
-        noise = self.noise[np.arange(len(self.frame)), np.minimum(self.frame, self.max_steps - 1)]
-        inputs = {"images": self.images, "noise": noise, "params": self.params, "h": self.h, "c": self.c}
-        inputs["restart"] = np.float32(self.frame == 0)[:, None]
-        self.z, actions, self.h, self.c = (np.array(array) for array in self.graph.predict_on_batch(inputs))
+        n, rows = len(slots), self.rows[len(slots)]
+        at = np.resize(slots, rows)  # idle rows, at the end, repeat the others
+        frame = self.frame[at]
+        inputs = {"images": np.resize(observations, (rows, 64, 64, 3))}
+        inputs["noise"] = self.noise[at, np.minimum(frame, self.max_steps - 1)]
+        inputs |= {"params": self.params[at], "h": self.h[at], "c": self.c[at]}
+        inputs["restart"] = np.float32(frame == 0)[:, None]
+        z, actions, h, c = (np.array(array)[:n] for array in self.graph.predict_on_batch(inputs))
+        self.z[slots], self.h[slots], self.c[slots] = z, h, c
         self.frame[slots] += 1
-        return actions[slots]
+        return actions
 
     def _of_equal_rows(self, rows):
         """What the program gives for `rows` times the same random input."""

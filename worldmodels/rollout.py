@@ -4,6 +4,7 @@ Collecting data, evaluating, evolving, making expert rollouts, watching and drea
 worlds: `Environments` (below), or M's `Dreams` (worldmodels/dream.py).
 """
 
+import functools
 import heapq
 from typing import Any, NamedTuple, Protocol
 
@@ -185,6 +186,24 @@ def independent_rows(outputs_of, slots, like=None):
         return full or like
     first = [np.asarray(array)[:1] for array in outputs_of(full)]
     return next(rows for rows in range(slots, full + 1) if _all_are(first, outputs_of(rows), slots))
+
+
+def independent_batches(outputs_of, slots, like=None):
+    """Smaller batches for when fewer episodes are under way: how many rows each needs, [for 0 episodes, 1, ... slots].
+
+    All compute the same to the bit. outputs_of, like: as above. Where a batch for `like` rounds as no smaller one
+    does, a slightly larger one is taken that does not stand alone.
+    """
+    like = like or slots
+    outputs = functools.cache(outputs_of)
+
+    def agree(rows, full, count):
+        return _all_are([np.asarray(array)[:1] for array in outputs(full)], outputs(rows), count)
+
+    fulls = [rows for rows in range(like, like + 16) if agree(rows, rows, like)] or [like]
+    full = next((full for full in fulls if any(agree(rows, full, 1) for rows in range(1, like))), fulls[0])
+    needed = (next((rows for rows in range(n, full) if agree(rows, full, n)), full) for n in range(1, slots + 1))
+    return [0, *needed]
 
 
 def equal_rows(rng, rows, sizes):
