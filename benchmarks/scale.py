@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from virtual_ranks import NOBODY, simulate
 
+from worldmodels.controller import load_parameters, parameters_fingerprint
 from worldmodels.evolution import Plan, advance, begin, play, player, training_seeds
 from worldmodels.evolving.log import Log
 from worldmodels.evolving.pace import Pace
@@ -31,10 +32,9 @@ from worldmodels.rollout import Job
 from worldmodels.scripts.cli import Parser, run
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
-SHIPPED = RESULTS / "carracing.ours.seed2146435072.100.4f012993.json"
 PARAMETERS = 867  # of the car's C
-SLOTS = 16  # of a worker
-SIZES = (1, 2, 4, 6, 8, 12, 16)  # episodes under way
+SLOTS = 32  # of a worker
+SIZES = (1, 2, 4, 6, 8, 12, 16, 24, 32)  # episodes under way
 
 
 class Counted:
@@ -133,19 +133,18 @@ def measure_generation(queue, popsize=64, episodes=2, patience=100):
 def measure_steps(repeats=4, steps=20):
     """CPU seconds of a step of n episodes, by how batches are made, and of a reset: the least of some measurements."""
     from carracing.task import CARRACING
-    from worldmodels.controller import load_parameters
 
     (world, _), (params, _) = car(), load_parameters(CARRACING.shipped, PARAMETERS)
     world.start(0, Job(0, np.float32(params)))  # loads the compiled renderer
-    shrinking, resets, cost = world.agent.rows, [], {"shrinking": {}, "full": {}}
+    shrinking, resets, cost = [world.agent.rows(n) for n in range(1, SLOTS + 1)], [], {"shrinking": {}, "full": {}}
     for n in SIZES * repeats:
         world.playing.clear()
         start = time.process_time()
         for slot in range(n):
             world.start(slot, Job(slot, np.float32(params)))
         resets.append((time.process_time() - start) / n)
-        for kind, rows in (("shrinking", shrinking), ("full", [shrinking[-1]] * (SLOTS + 1))):
-            world.agent.rows = rows
+        for kind, rows in (("shrinking", shrinking), ("full", shrinking[-1:] * SLOTS)):
+            world.agent.batches = [None, *rows]
             world.advance()
             start = time.process_time()
             for _ in range(steps):
@@ -154,9 +153,18 @@ def measure_steps(repeats=4, steps=20):
     save("steps", {"rows": shrinking, "step": cost, "reset": min(resets)})
 
 
+def shipped_lengths():
+    """Of the 100 episodes over which the shipped agent was scored."""
+    from carracing.task import CARRACING
+
+    params, _ = load_parameters(CARRACING.shipped, PARAMETERS)
+    (path,) = RESULTS.glob(f"carracing.ours.seed*.100.{parameters_fingerprint(params)[:8]}.json")
+    return load_json(path, "the agent's result")["steps"]
+
+
 def populations(recorded):
     """{name: episodes' lengths by candidate, of 64 and of 256}: drawn from those that were recorded, 16 a candidate."""
-    rng, shipped = np.random.default_rng(0), np.array(load_json(SHIPPED, "the agent's result")["steps"])
+    rng, shipped = np.random.default_rng(0), np.array(shipped_lengths())
     young = np.reshape(recorded["lengths"], (-1, recorded["episodes"]))
     for popsize in (256, 64):
         candidates = young[rng.permutation(popsize) % len(young)]

@@ -27,7 +27,7 @@ def note(agent, **facts):
 def test_it_plays_on_what_it_was_evolved_on(moved):
     note(moved, z="mean", temperature=0.7)
     world, trained = load_world(CARRACING, moved.best, 2, dream=False, weights=moved.weights)
-    assert (trained.z, world.agent.graph.reads) == ("mean", "mean")
+    assert (trained.z, world.agent.reads) == ("mean", "mean")
     world, trained = load_world(CARRACING, moved.best, 2, dream=True, weights=moved.weights)
     assert (trained.temperature, world.graph.temperature) == (0.7, 0.7)
 
@@ -35,7 +35,7 @@ def test_it_plays_on_what_it_was_evolved_on(moved):
 def test_it_plays_on_what_it_is_told_to(moved):
     note(moved, z="mean", temperature=0.7)
     world, _ = load_world(CARRACING, moved.best, 2, dream=False, weights=moved.weights, z="sample")
-    assert world.agent.graph.reads == "sample"
+    assert world.agent.reads == "sample"
     world, _ = load_world(CARRACING, moved.best, 2, dream=True, weights=moved.weights, temperature=1.3)
     assert world.graph.temperature == 1.3
 

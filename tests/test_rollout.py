@@ -4,7 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from worldmodels.rollout import Environments, Job, independent_batches, independent_rows, run_episodes
+from worldmodels.rollout import Environments, Job, independent_rows, run_episodes, smaller_batch
 
 
 class CountingEnv:
@@ -125,46 +125,18 @@ def test_idle_rows_are_added_until_no_row_is_rounded_otherwise(slots, rows):
     assert independent_rows(kernel, slots) == rows
 
 
-@pytest.mark.parametrize(("slots", "rows"), [(1, 3), (3, 3), (4, 6), (5, 6)])
-def test_a_small_batch_computes_as_the_large_one_does(slots, rows):
-    """A kernel that works in threes, and rounds the rows that are left over in another way."""
-
-    def kernel(count):
-        return [1 + 1e-7 * (np.arange(count) >= count // 3 * 3)]
-
-    assert independent_rows(kernel, slots, like=5) == rows
-
-
-def test_where_no_small_batch_computes_as_the_large_one_does_it_is_as_large():
-    def kernel(count):
-        return [np.full(count, 1 + 1e-7 * (count < 8))]
-
-    assert independent_rows(kernel, 1, like=8) == 8
-
-
-def test_where_the_large_batch_has_no_rows_to_go_by_it_is_taken_as_it_is():
-    assert independent_rows(lambda count: [np.arange(count)], 1, like=8) == 8
-
-
-def test_batches_shrink_to_sizes_that_compute_as_the_large_one_does():
+@pytest.mark.parametrize(("episodes", "rows"), [(1, 6), (3, 6), (5, 6), (6, 6), (7, 12), (12, 12)])
+def test_a_batch_is_halved_where_that_computes_as_the_full_one_does(episodes, rows):
     """A kernel that rounds the rows beyond a multiple of three otherwise, and those of a batch of three or less."""
 
     def kernel(count):
         return [1 + 1e-7 * ((np.arange(count) >= count // 3 * 3) | (count <= 3))]
 
-    assert independent_batches(kernel, 8) == [0, 4, 4, 4, 6, 6, 6, 9, 9]
-    assert independent_batches(kernel, 2, like=8) == [0, 4, 4]
+    assert smaller_batch(kernel, 12, episodes) == rows
 
 
-def test_a_batch_that_rounds_as_no_smaller_one_does_is_made_larger():
-    def kernel(count):
-        return [np.full(count, 1 + 1e-7 * (count == 8))]
-
-    assert independent_batches(kernel, 8) == [0, 1, 2, 3, 4, 5, 6, 7, 9]
-
-
-def test_batches_do_not_shrink_where_all_sizes_compute_otherwise():
-    assert independent_batches(lambda count: [np.full(count, count)], 3) == [0, 3, 3, 3]
+def test_where_no_smaller_batch_computes_the_same_it_stays_as_it_is():
+    assert smaller_batch(lambda count: [np.full(count, 1 + 1e-7 * (count < 8))], 8, 1) == 8
 
 
 def test_recorded_are_the_pictures_that_a_function_gives():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from worldmodels.rollout import equal_rows, independent_batches, independent_rows
+from worldmodels.rollout import equal_rows, independent_rows, smaller_batch
 from worldmodels.scripts.backend import keras
 from worldmodels.vae import sample
 
@@ -18,24 +18,19 @@ class Agent:
     to_action: maps C's outputs (n, A) to actions (n, A), with keras.ops.
     slots, max_steps: of the environments; they bound the noise that is drawn ahead.
     reads: "sample" or "mean", one of controller.READS. A C that was evolved on one of them is lost on the other.
-    like: a greater number of slots, if episodes are to come out as with those, to the bit. Fewer slots play few
-        episodes faster.
+    like: a greater number of slots, if episodes are to come out as with those, to the bit.
 
     An episode's noise comes from its job's seed alone, and rows of a batch do not mix, so an episode does not depend on
     those that run beside it, except for the order in which a product's terms are summed: kernels choose it by the size
-    of the batch. When fewer episodes are under way, batches shrink to sizes that compute the same, idle rows included
-    (independent_batches); under a compiler, which would compile each size anew, they do not (independent_rows).
+    of the batch. So there is one size, idle rows included (independent_rows). With few episodes under way it is halved,
+    if that computes the same (smaller_batch).
     """
 
     def __init__(self, vae, rnn, controller, to_action, slots, max_steps, reads="sample", like=None):
-        self.graph = _Graph(vae, rnn, controller, to_action, reads)
-        self.draws = reads == "sample"
-        self.controller = controller
+        self.vae, self.rnn, self.controller, self.to_action, self.reads = vae, rnn, controller, to_action, reads
         self.max_steps = max_steps
-        if self.graph.supports_jit:
-            self.rows = [independent_rows(self._of_equal_rows, slots, like)] * (slots + 1)
-        else:
-            self.rows = independent_batches(self._of_equal_rows, slots, like)  # by how many episodes are under way
+        self.programs = {}  # rows -> _Graph
+        self.batches = [None] * slots + [independent_rows(self._of_equal_rows, like or slots)]  # rows, by episodes
         self.params = np.zeros((slots, controller.num_params), np.float32)
         self.h = np.zeros((slots, rnn.hidden), np.float32)
         self.c = np.zeros((slots, rnn.hidden), np.float32)
@@ -48,31 +43,44 @@ class Agent:
         self.params[slot] = job.params
         self.h[slot] = self.c[slot] = 0
         self.frame[slot] = 0
-        if self.draws:
+        if self.reads == "sample":
             job.rng().standard_normal(dtype=np.float32, out=self.noise[slot])
 
     def act(self, slots, observations):
         """slots: (n,) int, observations: (n, 64, 64, 3) uint8 -> actions (n, A) float32."""
-        n, rows = len(slots), self.rows[len(slots)]
+        n, rows = len(slots), self.rows(len(slots))
         at = np.resize(slots, rows)  # idle rows, at the end, repeat the others
-        frame = self.frame[at]
         inputs = {"images": np.resize(observations, (rows, 64, 64, 3))}
-        inputs["noise"] = self.noise[at, np.minimum(frame, self.max_steps - 1)]
+        inputs["noise"] = self.noise[at, np.minimum(self.frame[at], self.max_steps - 1)]
         inputs |= {"params": self.params[at], "h": self.h[at], "c": self.c[at]}
-        inputs["restart"] = np.float32(frame == 0)[:, None]
-        z, actions, h, c = (np.array(array)[:n] for array in self.graph.predict_on_batch(inputs))
+        inputs["restart"] = np.float32(self.frame[at] == 0)[:, None]
+        z, actions, h, c = (np.array(array)[:n] for array in self._program(rows).predict_on_batch(inputs))
         self.z[slots], self.h[slots], self.c[slots] = z, h, c
         self.frame[slots] += 1
         return actions
 
+    def rows(self, episodes):
+        """How many rows the batch for so many episodes has."""
+        if self.batches[episodes] is None:
+            full = self.batches[-1]
+            compiled = self._program(full).supports_jit  # a size more would take longer than it saves
+            self.batches[episodes] = full if compiled else smaller_batch(self._of_equal_rows, full, episodes)
+        return self.batches[episodes]
+
+    def _program(self, rows):
+        """The one for batches of so many rows: one for any size, as TensorFlow would make of two, rounds otherwise."""
+        if rows not in self.programs:
+            self.programs[rows] = _Graph(self.vae, self.rnn, self.controller, self.to_action, self.reads)
+        return self.programs[rows]
+
     def _of_equal_rows(self, rows):
         """What the program gives for `rows` times the same random input."""
-        rng, rnn = np.random.default_rng(0), self.graph.rnn
-        sizes = {"noise": self.graph.vae.z_size, "params": self.controller.num_params, "h": rnn.hidden, "c": rnn.hidden}
+        rng, hidden = np.random.default_rng(0), self.rnn.hidden
+        sizes = {"noise": self.vae.z_size, "params": self.controller.num_params, "h": hidden, "c": hidden}
         inputs = equal_rows(rng, rows, sizes)
         inputs["images"] = np.tile(rng.integers(0, 256, (1, 64, 64, 3), np.uint8), (rows, 1, 1, 1))
         inputs["restart"] = np.zeros((rows, 1), np.float32)
-        return self.graph.predict_on_batch(inputs)
+        return self._program(rows).predict_on_batch(inputs)
 
 
 class _Graph(keras.Model):

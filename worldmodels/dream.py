@@ -72,7 +72,7 @@ class Dreams:
         self.record, self.watch = record, watch
         self.graph = DreamSteps(rnn, temperature, controller, to_action)
         self.mu, self.logvar = starts
-        rows = independent_rows(self._of_equal_rows, slots, like) if controller else slots
+        rows = independent_rows(self._of_equal_rows, like or slots) if controller else slots
         self.z = np.zeros((rows, rnn.z_size), np.float32)
         self.h = np.zeros((rows, rnn.hidden), np.float32)
         self.c = np.zeros_like(self.h)

@@ -4,7 +4,6 @@ Collecting data, evaluating, evolving, making expert rollouts, watching and drea
 worlds: `Environments` (below), or M's `Dreams` (worldmodels/dream.py).
 """
 
-import functools
 import heapq
 from typing import Any, NamedTuple, Protocol
 
@@ -171,39 +170,23 @@ class _Playing:
         return Episode(self.job, self.score, self.steps, info, frames)
 
 
-def independent_rows(outputs_of, slots, like=None):
+def independent_rows(outputs_of, slots):
     """How many rows a batch for `slots` episodes needs, so that none depends on the row it is computed in.
 
     Where the size of a batch is no multiple of theirs, kernels may sum the last rows in another order, and so round
     them otherwise. A few idle rows at the end keep the others the same to the bit.
     outputs_of(rows): arrays (rows, ...), computed from so many equal rows of input.
-    like: a greater number of slots, if each episode is to come out as in the batch for those. Where no smaller batch
-        computes the same to the bit, it takes as many rows as that one.
     """
-    like = like or slots
-    full = next((rows for rows in range(like, like + 16) if _all_are_first(outputs_of(rows), like)), None)
-    if full is None or slots == like:
-        return full or like
-    first = [np.asarray(array)[:1] for array in outputs_of(full)]
-    return next(rows for rows in range(slots, full + 1) if _all_are(first, outputs_of(rows), slots))
+    return next((rows for rows in range(slots, slots + 16) if _are_first(*[outputs_of(rows)] * 2, slots)), slots)
 
 
-def independent_batches(outputs_of, slots, like=None):
-    """Smaller batches for when fewer episodes are under way: how many rows each needs, [for 0 episodes, 1, ... slots].
-
-    All compute the same to the bit. outputs_of, like: as above. Where a batch for `like` rounds as no smaller one
-    does, a slightly larger one is taken that does not stand alone.
-    """
-    like = like or slots
-    outputs = functools.cache(outputs_of)
-
-    def agree(rows, full, count):
-        return _all_are([np.asarray(array)[:1] for array in outputs(full)], outputs(rows), count)
-
-    fulls = [rows for rows in range(like, like + 16) if agree(rows, rows, like)] or [like]
-    full = next((full for full in fulls if any(agree(rows, full, 1) for rows in range(1, like))), fulls[0])
-    needed = (next((rows for rows in range(n, full) if agree(rows, full, n)), full) for n in range(1, slots + 1))
-    return [0, *needed]
+def smaller_batch(outputs_of, full, episodes):
+    """How many rows a batch for fewer episodes needs: `full` halved as often as they fit and it computes the same."""
+    sizes = [full]
+    while sizes[-1] // 2 >= episodes:
+        sizes.append(sizes[-1] // 2)
+    like = outputs_of(full)
+    return next(rows for rows in reversed(sizes) if rows == full or _are_first(like, outputs_of(rows), episodes))
 
 
 def equal_rows(rng, rows, sizes):
@@ -211,9 +194,7 @@ def equal_rows(rng, rows, sizes):
     return {name: np.tile(rng.standard_normal((1, size), np.float32), (rows, 1)) for name, size in sizes.items()}
 
 
-def _all_are_first(arrays, count):
-    return _all_are([np.asarray(array)[:1] for array in arrays], arrays, count)
-
-
-def _all_are(first, arrays, count):
-    return all((np.asarray(array)[:count] == row).all() for row, array in zip(first, arrays, strict=True))
+def _are_first(arrays, others, count):
+    """Whether the first `count` rows of the others are the first row of the arrays."""
+    first = [np.asarray(array)[:1] for array in arrays]
+    return all((np.asarray(other)[:count] == row).all() for row, other in zip(first, others, strict=True))

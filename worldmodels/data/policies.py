@@ -74,7 +74,7 @@ class RandomAgents:
     def start(self, slot, job):
         agent, rng = self.agents[slot], job.rng().spawn(1)[0]  # the agent itself draws z's noise from job.rng()
         scale = rng.uniform(0, 0.01)
-        for part in (agent.graph.vae.encoder, agent.graph.rnn):
+        for part in (agent.vae.encoder, agent.rnn):
             for weights in part.trainable_variables:
                 weights.assign(scale * rng.standard_cauchy(weights.shape) * ("logvar" not in weights.path))
         agent.start(0, job._replace(params=scale * rng.standard_cauchy(agent.params.shape[1])))

@@ -45,7 +45,7 @@ def fraction(text):
     return value
 
 
-def add_options(parser, task, slots=16):
+def add_options(parser, task, slots=32):
     """task: its kind of controller is the default. slots: how many episodes a process plays in lockstep."""
     add = parser.add_argument_group("what everybody needs").add_argument
     add("--weights", metavar="DIR", default="weights", help="folder of V and M, which stay as they are")
