@@ -38,6 +38,7 @@ def tables():
         doom(),
         speed(),
         random_policies(),
+        workers(),
         doom_resolutions(),
         doom_seen(),
         doom_temperatures(),
@@ -102,6 +103,20 @@ def random_policies():
     return Table(
         "README.md", "Random policies on the car", ("random policy", "mean speed", "frames off the road"), rows
     )
+
+
+def workers():
+    generations, rows = raw("scale.json")["simulate"]["generations"], {}
+    for one in generations:
+        row = rows.setdefault((f"{one['popsize']} x 16", one["lengths"]), {})
+        row.setdefault(one["workers"], {})[one["batches"]] = one["efficiency"]
+    counts = sorted({one["workers"] for one in generations})
+    cells = [
+        (*name, *(f"{100 * row[n]['shrinking']:.0f} % ({100 * row[n]['full']:.0f})" for n in counts))
+        for name, row in rows.items()
+    ]
+    header = ("episodes", "lengths", *(f"{n:,} workers" if n == counts[0] else f"{n:,}" for n in counts))
+    return Table("carracing/README.md", "A generation over many workers", header, cells)
 
 
 def doom_resolutions():
