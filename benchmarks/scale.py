@@ -152,7 +152,7 @@ def measure_steps(repeats=4, steps=20):
             world.start(slot, Job(slot, np.float32(params)))
         resets.append((time.process_time() - start) / n)
         for kind, rows in (("shrinking", shrinking), ("full", shrinking[-1:] * SLOTS)):
-            world.agent.batches = [None, *rows]
+            world.agent.batches = dict(enumerate(rows, 1))
             world.advance()
             start = time.process_time()
             for _ in range(steps):

@@ -30,7 +30,8 @@ class Agent:
         self.vae, self.rnn, self.controller, self.to_action, self.reads = vae, rnn, controller, to_action, reads
         self.max_steps = max_steps
         self.programs = {}  # rows -> _Graph
-        self.batches = [None] * slots + [independent_rows(self._of_equal_rows, like or slots)]  # rows, by episodes
+        self.full = independent_rows(self._of_equal_rows, like or slots)  # rows of a batch
+        self.batches = {}  # episodes under way -> rows of their batch
         self.params = np.zeros((slots, controller.num_params), np.float32)
         self.h = np.zeros((slots, rnn.hidden), np.float32)
         self.c = np.zeros((slots, rnn.hidden), np.float32)
@@ -61,10 +62,9 @@ class Agent:
 
     def rows(self, episodes):
         """How many rows the batch for so many episodes has."""
-        if self.batches[episodes] is None:
-            full = self.batches[-1]
-            compiled = self._program(full).supports_jit  # a size more would take longer than it saves
-            self.batches[episodes] = full if compiled else smaller_batch(self._of_equal_rows, full, episodes)
+        if episodes not in self.batches:
+            compiled = self._program(self.full).supports_jit  # a size more would take longer than it saves
+            self.batches[episodes] = self.full if compiled else smaller_batch(self._of_equal_rows, self.full, episodes)
         return self.batches[episodes]
 
     def _program(self, rows):
