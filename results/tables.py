@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import published
 
 from worldmodels.controller import parameters_fingerprint
@@ -37,6 +38,7 @@ def tables():
         carracing(),
         doom(),
         speed(),
+        backends(),
         random_policies(),
         workers(),
         doom_resolutions(),
@@ -88,6 +90,17 @@ def speed():
         ("the same with V in bfloat16", f"{rough:,.0f}"),
     ]
     return Table("README.md", "Speed", ("one core of an AMD EPYC (Zen 4, 2 cores, shared)", "frames/s"), rows)
+
+
+def backends():
+    rows = []
+    for name, other in (("TensorFlow", ""), ("JAX", ".jax")):
+        loop = raw(f"benchmark_rollout.float32{other}.json")["frames_per_second"]["whole_loop"]
+        dreams = np.median(raw(f"benchmark_dream{other}.json")["steps_per_second"]["batched"])
+        rows.append((name, f"{loop:,.0f}", f"{dreams:,.0f}"))
+    return Table(
+        "README.md", "Speed by backend", ("Keras on", "the car's whole loop", "64 of Doom's dreams at once"), rows
+    )
 
 
 def random_policies():
