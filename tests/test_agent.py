@@ -75,6 +75,14 @@ def test_a_batch_of_few_slots_is_small_where_that_computes_the_same(parts):
         assert np.array_equal(np.asarray(few)[:1], np.asarray(many)[:1])
 
 
+def test_batches_are_as_small_as_the_episodes_under_way_allow(parts, monkeypatch):
+    """With kernels for which all sizes compute the same."""
+    monkeypatch.setattr(Agent, "_of_equal_rows", lambda agent, rows: [np.zeros((rows, 1))])
+    many, few = (Agent(*parts, to_action, slots, STEPS, like=8) for slots in (8, 1))
+    rows = [agent.rows(episodes) for agent, episodes in ((many, 8), (many, 3), (few, 1))]
+    assert rows == ([8, 4, 1] if keras.backend.backend() == "tensorflow" else [8, 8, 8])  # others compile each size
+
+
 def test_an_episode_stays_the_same_while_the_others_end_and_the_batch_shrinks(parts):
     """Each slot's episode a step longer than the one before, against all of one length: the same to the bit."""
 

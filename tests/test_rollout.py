@@ -139,6 +139,10 @@ def test_where_no_smaller_batch_computes_the_same_it_stays_as_it_is():
     assert smaller_batch(lambda count: [np.full(count, 1 + 1e-7 * (count < 8))], 8, 1) == 8
 
 
+def test_where_the_full_batch_has_no_rows_to_go_by_it_stays_as_it_is():
+    assert smaller_batch(lambda count: [np.arange(count)], 8, 1) == 8
+
+
 def test_recorded_are_the_pictures_that_a_function_gives():
     world = world_of(1, record=lambda env: env._observation() + np.uint8(100))
     (episode,) = run_episodes(world, [Job(3, 0)])

@@ -177,16 +177,21 @@ def independent_rows(outputs_of, slots):
     them otherwise. A few idle rows at the end keep the others the same to the bit.
     outputs_of(rows): arrays (rows, ...), computed from so many equal rows of input.
     """
-    return next((rows for rows in range(slots, slots + 16) if _are_first(*[outputs_of(rows)] * 2, slots)), slots)
+    return next((rows for rows in range(slots, slots + 16) if _are_first(slots, outputs_of(rows))), slots)
 
 
 def smaller_batch(outputs_of, full, episodes):
-    """How many rows a batch for fewer episodes needs: `full` halved as often as they fit and it computes the same."""
+    """How many rows a batch for fewer episodes needs: `full` halved as often as they fit and it computes the same.
+
+    A full batch whose rows do not agree has nothing to go by, and stays as it is.
+    """
     sizes = [full]
     while sizes[-1] // 2 >= episodes:
         sizes.append(sizes[-1] // 2)
     like = outputs_of(full)
-    return next(rows for rows in reversed(sizes) if rows == full or _are_first(like, outputs_of(rows), episodes))
+    if not _are_first(full, like):
+        return full
+    return next(rows for rows in reversed(sizes) if rows == full or _are_first(episodes, outputs_of(rows), like))
 
 
 def equal_rows(rng, rows, sizes):
@@ -194,7 +199,7 @@ def equal_rows(rng, rows, sizes):
     return {name: np.tile(rng.standard_normal((1, size), np.float32), (rows, 1)) for name, size in sizes.items()}
 
 
-def _are_first(arrays, others, count):
-    """Whether the first `count` rows of the others are the first row of the arrays."""
-    first = [np.asarray(array)[:1] for array in arrays]
-    return all((np.asarray(other)[:count] == row).all() for row, other in zip(first, others, strict=True))
+def _are_first(count, arrays, like=None):
+    """Whether the first `count` rows of each array are the first row of the one in `like`, or else its own."""
+    pairs = zip(arrays, like or arrays, strict=True)
+    return all((np.asarray(array)[:count] == np.asarray(one)[:1]).all() for array, one in pairs)

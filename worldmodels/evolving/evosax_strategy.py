@@ -55,26 +55,28 @@ class Evosax:
     @functools.cached_property
     def state(self):
         algorithm, params = self.algorithm
+        key = self._key(0, 0)
         if self.optimizer == "ga":
-            return algorithm.init(self._key(0), np.tile(self.start, (self.popsize, 1)), np.zeros(self.popsize), params)
-        return algorithm.init(self._key(0), self.start, params)
+            return algorithm.init(key, np.tile(self.start, (self.popsize, 1)), np.zeros(self.popsize), params)
+        return algorithm.init(key, self.start, params)
 
-    def _key(self, use):
-        """JAX's random key for one use of this generation's."""
+    def _key(self, generation, use):
+        """JAX's random key for one use of a generation's."""
         import jax
 
-        generation = int(vars(self)["state"].generation_counter) if "state" in vars(self) else 0
-        return jax.random.fold_in(jax.random.fold_in(jax.random.key(self.seed), generation), use)
+        return jax.random.fold_in(jax.random.fold_in(jax.random.key(self.seed), int(generation)), use)
 
     def ask(self):
         algorithm, params = self.algorithm
-        self.asked, self.state = algorithm.ask(self._key(1), self.state, params)
+        key = self._key(self.state.generation_counter, 1)
+        self.asked, self.state = algorithm.ask(key, self.state, params)
         return list(np.asarray(self.asked, float))
 
     def tell(self, solutions, costs):
         """solutions: the last ones asked for."""
         algorithm, params = self.algorithm
-        self.state, _ = algorithm.tell(self._key(2), self.asked, np.float32(costs), self.state, params)
+        key = self._key(self.state.generation_counter, 2)
+        self.state, _ = algorithm.tell(key, self.asked, np.float32(costs), self.state, params)
 
     @property
     def mean(self):
