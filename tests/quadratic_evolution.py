@@ -1,11 +1,13 @@
 """A script like train.py whose episodes cost nothing: run by test_mpi.py, with real MPI ranks.
 
 Environment: PLAY_SECONDS, how long an episode takes; SLOW_RANK, whose episodes take 10 times as long; FAIL_RANK, which
-raises; PLAYED, a file that gets a line "rank pid seed" for each episode; VAE, a file with what stands for the
-fingerprint of V; SILENCE, seconds after which a rank counts as lost.
+raises; CRASH_RANK, which crashes while Python ends; PLAYED, a file that gets a line "rank pid seed" for each episode;
+VAE, a file with what stands for the fingerprint of V; SILENCE, seconds after which a rank counts as lost.
 """
 
+import atexit
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -44,6 +46,8 @@ def make_player():
                     file.write(f"{rank} {os.getpid()} {job.seed}\n")
             yield job.tag, score(job.seed, job.params), 10
 
+    if os.environ.get("CRASH_RANK") == rank:
+        atexit.register(os.kill, os.getpid(), signal.SIGSEGV)
     vae = Path(os.environ["VAE"]).read_text() if "VAE" in os.environ else "a fingerprint"
     return play, {"vae": vae}
 

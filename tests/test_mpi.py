@@ -120,6 +120,10 @@ def test_an_exception_in_a_worker_ends_the_run_with_its_rank_and_its_error(tmp_p
     assert "rank 2 on" in one_line(err) and "ValueError: the wheel fell off (quadratic_evolution.py" in err
 
 
+def test_a_rank_that_crashes_when_all_is_done_and_written_spoils_nothing(tmp_path):
+    assert end(start(tmp_path, "-n", "2", "--generations", "1", CRASH_RANK=2))[::2] == (0, "")
+
+
 def test_a_rank_that_has_fallen_silent_ends_the_run_by_name(tmp_path):
     silence = {"SILENCE": 2, "PLAYED": tmp_path / "played", "PLAY_SECONDS": 0.01}
     process = start(tmp_path, "-n", "2", **silence)

@@ -54,7 +54,7 @@ def _launch(workers):
         elif reported:
             code = 2
         elif code:
-            says = f" ({own[0]})" if own else ""
+            says = f" ({', '.join(own)})" if own else ""
             reason = f"mpirun ended with code {code}{says}: it, or a rank, was killed"
             try:
                 hosts.reached(places[1:] if places else [])  # without this one
@@ -102,7 +102,7 @@ def _run(command, environment, ending):
     err.join(1)
     if out.failure:
         raise out.failure
-    return process.wait(), err.reported, err.own
+    return process.wait(), err.reported, err.own[:1] or [line.strip("= ") for line in out.own[1:3]]
 
 
 def mpirun_command(environment):
