@@ -6,25 +6,34 @@ import sys
 
 import pytest
 
-from worldmodels.scripts.backend import has_driver
+from worldmodels.scripts.backend import has_driver, has_gpu
 
 FIRST_ARRAY = "from worldmodels.vae import VAE; VAE()"
+GPU = "from worldmodels.scripts.device import use; use('gpu'); "
 DRIVER = (  # as it looks to us
     "import ctypes; load = ctypes.CDLL; "
     "ctypes.CDLL = lambda name, *more, **named: name == 'libcuda.so.1' or load(name, *more, **named); "
 )
 
 
-def said(program):
+def said(program, code=0):
     unset = ("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES")
     environment = {name: value for name, value in os.environ.items() if name not in unset}
-    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True).stderr
+    process = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert process.returncode == code
+    return process.stderr
 
 
 @pytest.mark.skipif(has_driver(), reason="there may be a GPU")
 def test_where_there_is_no_driver_the_first_array_is_made_in_silence():
-    assert said(FIRST_ARRAY) == b""
+    assert said(FIRST_ARRAY) == ""
 
 
-def test_where_there_is_a_driver_nothing_is_silenced():
-    assert said(DRIVER + FIRST_ARRAY)
+@pytest.mark.skipif(has_gpu(), reason="there is a GPU")
+def test_where_there_is_a_driver_and_a_gpu_is_asked_for_nothing_is_silenced():
+    assert "UserError" in said(GPU + FIRST_ARRAY, 1) and "cuInit" not in said(GPU + FIRST_ARRAY, 1)
+    assert "cuInit" in said(GPU + DRIVER + FIRST_ARRAY, 1)
+
+
+def test_gpus_are_hidden_unless_one_is_asked_for():
+    assert said(f"import os, sys; {FIRST_ARRAY}; sys.stderr.write(os.environ['CUDA_VISIBLE_DEVICES'])") == "-1"

@@ -107,14 +107,14 @@ class Environments:
     def __init__(self, envs, agent, max_steps, record=False, watch=None):
         self.envs, self.agent, self.max_steps, self.record, self.watch = envs, agent, max_steps, record, watch
         self.slots = len(envs)
-        self.playing, self.played = {}, 0  # slot -> _Playing
+        self.playing, self.played = {}, 0  # slot -> Playing
         space = envs[0].observation_space
         self.observations = np.empty((self.slots, *space.shape), space.dtype)
 
     def start(self, slot, job):
         self.observations[slot], _ = self.envs[slot].reset(seed=job.seed)
         self.agent.start(slot, job)
-        self.playing[slot] = _Playing(job, self.max_steps, self._picture(slot) if self.record else None)
+        self.playing[slot] = Playing(job, self.max_steps, self._picture(slot) if self.record else None)
 
     def advance(self):
         """By one step: an act of the agent, and a step of each environment."""
@@ -135,8 +135,8 @@ class Environments:
         return self.record(self.envs[slot]) if callable(self.record) else self.observations[slot]
 
 
-class _Playing:
-    """An episode under way in an environment."""
+class Playing:
+    """An episode under way in an environment. first: its first picture, if it is recorded."""
 
     def __init__(self, job, max_steps, first=None):
         self.job, self.max_steps = job, max_steps

@@ -7,6 +7,7 @@ from worldmodels.evolving import evosax_strategy
 from worldmodels.evolving.strategy import OPTIMIZERS
 from worldmodels.parallel.hosts import number_or_hosts
 from worldmodels.parallel.threads import available_cores
+from worldmodels.scripts import device
 from worldmodels.scripts.cli import non_negative_int, positive_float, positive_int
 
 # What may not change between a start and the next: the rest (how long, how fast) may.
@@ -47,7 +48,8 @@ def fraction(text):
 
 def add_options(parser, task, slots=32):
     """task: its kind of controller is the default. slots: how many episodes a process plays in lockstep."""
-    add = parser.add_argument_group("what everybody needs").add_argument
+    what = parser.add_argument_group("what everybody needs")
+    add = what.add_argument
     add("--weights", metavar="DIR", default="weights", help="folder of V and M, which stay as they are")
     add("--log", default="log", help="folder of the log and of the checkpoint")
     add("--generations", type=positive_int, default=1800, help="stop after so many in all (paper: 1,800)")
@@ -55,6 +57,7 @@ def add_options(parser, task, slots=32):
         metavar="N or HOST[:N],...", help="processes that play; a:8,b is 8 on host a, and one a core on host b. One "
         "more, which uses almost no CPU, leads them. Under an mpirun of your own: its ranks less one")  # fmt: skip
     add("--slots", type=positive_int, default=slots, help="episodes in lockstep in each process")
+    device.add_option(what, "of V, M and C; gpu takes -n 1 and, in the environment, some hundred --slots")
     add("--init", metavar="BEST.json", help="start the distribution at these parameters rather than at 0")
     add("-s", "--seed", type=non_negative_int, default=0, help="of the candidates and of the episodes they play")
 

@@ -36,7 +36,7 @@ def thread_limits(threads=1):
         "TF_NUM_INTRAOP_THREADS",
         "TF_NUM_INTEROP_THREADS",
     )
-    return {name: str(threads) for name in names} | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+    return {name: str(threads) for name in names} | {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def limit_threads(threads=1):

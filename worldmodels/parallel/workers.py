@@ -18,17 +18,26 @@ def run_in_processes(work, jobs, workers, advanced=None):
 
     work: a picklable function that takes an iterator of jobs (a Share) and yields one result for each. A process gets
         the jobs that it was quick enough to take, and holds no more than an even share of them at once.
+    workers: if 0, work is done in this process.
     advanced(frames): called now and then, if given, with the frames that a process has played since (Share.advanced).
     A worker's UserError is raised here; a worker that dies otherwise becomes a UserError too. The processes end with
     ours, whatever ends it.
     """
+    if not jobs:
+        return
+    if workers == 0:
+        share = Share(jobs, len(jobs), advanced)
+        for result in work(share):
+            yield result
+            share.finished()
+        return
     limit_threads()  # the processes inherit it
     context = multiprocessing.get_context("spawn")  # a fork of a process that has started TensorFlow hangs
     todo, results = context.Queue(), context.Queue()
     todo.cancel_join_thread()  # on the way out, nobody is left to take the jobs that are still in it
     for job in jobs:
         todo.put(job)
-    arguments = work, todo, results, even_share(len(jobs), max(1, workers))
+    arguments = work, todo, results, even_share(len(jobs), workers)
     processes = [context.Process(target=_worker, args=arguments, daemon=True) for _ in range(workers)]
     # A Ctrl-C goes to the whole group. The children inherit the mask, and never see it: they end when we do.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -17,6 +17,7 @@ from worldmodels.parallel.workers import run_in_processes
 from worldmodels.playing.loading import find_agent
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.scripts.cli import UserError
+from worldmodels.scripts.device import note, use
 from worldmodels.scripts.progress import FrameProgress, say
 
 SAVE_SECONDS = 1  # so much work is lost at most when a run is killed
@@ -36,6 +37,7 @@ def evaluate(
     shard=WHOLE,
     weights=None,
     precision="float32",
+    device="cpu",
     z=None,
     temperature=None,
 ):
@@ -45,9 +47,11 @@ def evaluate(
     it plays in its dream. The episodes' seeds are `seed` and those that follow. `workers` processes play `slots` of
     them at a time each, or fewer where there is less to play; scores are those of `slots`. results: folder of the JSON
     with all scores. shard: which of the episodes are this process's (shards.py). weights, precision, z, temperature: as
-    in load_world. Returns the path of the JSON.
+    in load_world. device: with "gpu", this process plays `slots` episodes, whose environments are in the `workers`.
+    Returns the path of the JSON.
     """
     limit_threads()
+    use(device)
     numbers = part_of(range(seed, seed + episodes), shard)
     make_folder(results)
     found = find_agent(task, controller, weights, precision)  # wrong files are found before any process starts
@@ -56,17 +60,21 @@ def evaluate(
         where, facts = f"{where}{temperature:g}", found.facts | {"temperature": temperature}
     else:
         facts = found.facts | {"precision": precision, "z": z or found.z}
+    facts |= note(device)
     path = Path(results) / file_name(task, where, seed, episodes, facts, z)
     decides = {"task": task.name, "world": where, **facts, "slots": slots, "versions": provenance.versions()}
     unfinished = Unfinished(path, shard, decides)
     known = [steps for _, steps in unfinished.results.values()]
-    print(f"V and M of {found.folder}: {min(workers, len(numbers))} processes load them, and play")
+    players = 1 if device == "gpu" else min(workers, len(numbers))
+    print(f"V and M of {found.folder}: {players} processes load them, and play")
     start = time.monotonic()
     jobs = [Job(number, found.params) for number in numbers]
     world = {"dream": dream, "weights": weights, "precision": precision, "z": z, "temperature": temperature}
-    busy = min(slots, even_share(len(jobs), workers))
+    if device == "gpu":
+        world["processes"] = workers
+    busy = min(slots, even_share(len(jobs), players))
     work = functools.partial(score_jobs, task, controller, busy, world | {"like": slots})
-    scores, steps = score_all(jobs, work, workers, unfinished, task.max_steps)
+    scores, steps = score_all(jobs, work, 0 if device == "gpu" else workers, unfinished, task.max_steps)
     if shard != WHOLE:
         return unfinished.save()
     seconds = time.monotonic() - start
@@ -133,8 +141,8 @@ class Unfinished:
 def score_all(jobs, work, workers, unfinished, longest):
     """Scores float64 and steps int64 of all jobs, in their order, in which they are printed too.
 
-    work: a worker's part, as score_jobs. unfinished: knows the seeds that need no playing. longest: the most frames
-        that an episode may have.
+    work, workers: as of run_in_processes; a worker's part is score_jobs. unfinished: knows the seeds that need no
+        playing. longest: the most frames that an episode may have.
     """
     results, printed = unfinished.results, 0
     missing = [job for job in jobs if job.seed not in results]
@@ -164,5 +172,5 @@ def score_jobs(task, controller, slots, world, jobs):
 
 def file_name(task, where, seed, episodes, facts, z):
     """task.where.seed<first>.<episodes>.<hash of C's parameters>[.precision][.z].json: what is unusual is named."""
-    rough = [name for name in (facts.get("precision"), z) if name not in (None, "float32")]
+    rough = [name for name in (facts.get("precision"), facts.get("device"), z) if name not in (None, "float32")]
     return ".".join([task.name, where, f"seed{seed}", str(episodes), facts["parameters_sha256"][:8], *rough, "json"])

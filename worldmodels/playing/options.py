@@ -8,7 +8,7 @@ from worldmodels.parallel import shards
 from worldmodels.parallel.threads import available_cores
 from worldmodels.playing.evaluation import evaluate
 from worldmodels.playing.watch import check_screen, watch
-from worldmodels.scripts import precision
+from worldmodels.scripts import device, precision
 from worldmodels.scripts.cli import positive_int, seed
 
 EPISODES = 100  # what the paper's scores are taken over
@@ -28,6 +28,7 @@ def add_options(parser):
         help="episodes in lockstep in each process")  # fmt: skip
     add("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
     precision.add_option(parser)
+    device.add_option(parser, "norender: of V, M and C; with gpu, one process plays all --slots, and --workers step")
     add("--z", choices=READS,
         help="what C reads of V's N(mu, sigma^2): a draw or mu; if not given, what it was evolved on")  # fmt: skip
     add("--results", metavar="DIR", default=RESULTS, help="norender: folder for the JSON with all scores")
@@ -48,8 +49,8 @@ def parse_options(parser):
     rendered = options["mode"] == "render"
     if not rendered and (options["video"] or options["frames"]):
         parser.error("--video and --frames go with render")
-    if rendered and options["shard"] != shards.WHOLE:
-        parser.error("--shard goes with norender")
+    if rendered and (options["shard"] != shards.WHOLE or options["device"] != "cpu"):
+        parser.error("--shard and --device go with norender")
     options["episodes"] = options["episodes"] or (1 if rendered else EPISODES)
     if rendered:
         check_screen(options["video"])
@@ -62,7 +63,7 @@ def play_agent(task, where, *, mode, controller, dream=False, **options):
     options: those of add_options() and add_screen_options(). `evaluate` and `watch` have most of them in common.
     """
     rendered = mode == "render"
-    for name in ("workers", "results", "shard") if rendered else ("video", "frames"):
+    for name in ("workers", "results", "shard", "device") if rendered else ("video", "frames"):
         del options[name]
     if rendered:
         watch(task, controller, dream=dream, **options)

@@ -3,13 +3,19 @@
 from worldmodels.agent import Agent
 from worldmodels.data.starts import load_starts
 from worldmodels.dream import Dreams
+from worldmodels.parallel.served import ServedEnvironments
 from worldmodels.playing.loading import load_agent
 from worldmodels.rollout import Environments
 
 
-def environments(task, vae, rnn, controller, slots, z, envs=None, like=None):
-    """The task's environments, `slots` of them unless `envs` are given, and the agent in them. z, like: see Agent."""
+def environments(task, vae, rnn, controller, slots, z, envs=None, like=None, processes=0):
+    """The task's environments, `slots` of them unless `envs` are given, and the agent in them. z, like: see Agent.
+
+    processes: that the environments are spread over; 0: they are in this one.
+    """
     agent = Agent(vae, rnn, controller, task.to_action, slots, task.max_steps, z, like)
+    if processes:
+        return ServedEnvironments(task.make_env, agent, slots, task.max_steps, processes)
     envs = envs or [task.make_env() for _ in range(slots)]
     return Environments(envs, agent, task.max_steps)
 
@@ -21,16 +27,27 @@ def dreams(task, folder, rnn, controller, slots, temperature, like=None):
 
 
 def load_world(
-    task, path, slots, *, dream, weights=None, precision="float32", z=None, temperature=None, envs=None, like=None
+    task,
+    path,
+    slots,
+    *,
+    dream,
+    weights=None,
+    precision="float32",
+    z=None,
+    temperature=None,
+    envs=None,
+    like=None,
+    processes=0,
 ):
     """The trained agent of a controller's file, in its dream or in its environment. Returns (world, Trained).
 
-    weights, precision: as in load_agent. z, temperature: if None, what C was evolved on. envs: as in environments().
-    like: as of an Agent.
+    weights, precision: as in load_agent. z, temperature: if None, what C was evolved on. envs, processes: as in
+    environments(). like: as of an Agent.
     """
     trained = load_agent(task, path, weights, precision)
     trained = trained._replace(z=z or trained.z, temperature=temperature or trained.temperature)
     vae, rnn, controller = trained[:3]
     if dream:
         return dreams(task, trained.folder, rnn, controller, slots, trained.temperature, like), trained
-    return environments(task, vae, rnn, controller, slots, trained.z, envs, like), trained
+    return environments(task, vae, rnn, controller, slots, trained.z, envs, like, processes), trained

@@ -1,8 +1,8 @@
-"""Keras, without what TensorFlow says where it finds no GPU, or where a process has several models.
+"""Keras on the CPU, or on a GPU (device.py), without what TensorFlow says where it finds none.
 
 TensorFlow looks for NVIDIA's driver when it is loaded, and asks it for GPUs when the first array is made. Where there
-is no driver it logs that as an error ("failed call to cuInit"). So both are done here, and in silence. With a driver
-nothing is silenced, unless GPUs are hidden from this process: there the same words mean that something is wrong.
+is none, or they are hidden, it logs that as an error ("failed call to cuInit"). So both are done here, and in silence.
+Where a GPU is asked for and there is a driver nothing is silenced: there the same words mean that something is wrong.
 """
 
 import contextlib
@@ -11,6 +11,11 @@ import logging
 import os
 
 from worldmodels.parallel.threads import quiet_stderr
+from worldmodels.scripts import device
+from worldmodels.scripts.cli import UserError
+
+if device.in_use() == "cpu":
+    os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 
 
 def has_driver():
@@ -24,14 +29,23 @@ def has_driver():
 
 def in_silence():
     """A context in which TensorFlow's words on a missing GPU are not heard."""
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == "-1"  # see parallel/threads.py
-    return contextlib.nullcontext() if has_driver() and not hidden else quiet_stderr()
+    return contextlib.nullcontext() if device.in_use() == "gpu" and has_driver() else quiet_stderr()
+
+
+def has_gpu():
+    """Whether Keras's backend finds a GPU that it can use."""
+    try:
+        return bool(keras.distribution.list_devices("gpu"))
+    except RuntimeError:  # JAX's way to say so
+        return False
 
 
 with in_silence():
     import keras
     from keras import layers, ops
 
+    if device.in_use() == "gpu" and not has_gpu():
+        raise UserError(f"--device gpu: {keras.backend.backend()} finds no GPU that it can use: leave that option out")
     ops.zeros(())  # the first array
 
 # TensorFlow takes the programs of all Keras models for one, and warns of "excessive retracing" from the fifth on.

@@ -13,25 +13,31 @@ from worldmodels.evolving.options import ESSENTIAL, log_name
 from worldmodels.evolving.strategy import CMAES
 from worldmodels.evolving.whitening import second_moment, whitening_matrix
 from worldmodels.parallel import ranks
+from worldmodels.parallel.threads import available_cores
 from worldmodels.playing.loading import check_world_model, load_run, load_world_model
 from worldmodels.scripts.cli import UserError
+from worldmodels.scripts.device import use
 from worldmodels.scripts.progress import say
 
 
-def train_controller(task, *, log, weights, workers, slots, precision="float32", temperature=None, whiten=0, **options):
+def train_controller(
+    task, *, log, weights, workers, slots, device, precision="float32", temperature=None, whiten=0, **options
+):
     """The main part of a task's train.py: evolve its C for the V and M in the folder `weights`.
 
     temperature: of the dreams that C learns in; if None, it learns in the environment. whiten: episodes played with
     the first parameters, by which the coordinates of the search are chosen. The others are those of add_options().
     """
     check_options(task, whiten, **options)
+    check_device(device, workers)
+    use(device)
     controller = task.make_controller(options["controller"])
     start = np.zeros(controller.num_params)
     if ranks.leads():  # a worker finds out for itself, and then says on which host
         check_world_model(weights)
     if options["init"] and ranks.leads():
         start, _ = load_parameters(options["init"], controller.num_params)
-    where = {"slots": slots, "precision": precision, "temperature": temperature}
+    where = {"slots": slots, "precision": precision, "temperature": temperature, "device": device}
     what = {"controller": options["controller"], "z": options["z"]}
     make_world = functools.partial(training_world, task, weights, **where, **what)
     strategy = make_strategy(start, functools.partial(whitening, make_world, whiten) if whiten else None, **options)
@@ -90,11 +96,23 @@ def check_options(task, whiten, *, seeds, popsize, init, controller, optimizer, 
         raise UserError("--whiten is for controllers of one layer")
 
 
-def training_world(task, weights, *, slots, temperature=None, controller=None, z="sample", precision="float32"):
+def check_device(device, workers):
+    """UserError for several workers on one GPU."""
+    number = workers if isinstance(workers, int) else max(number or 2 for _, number in workers)
+    if device == "gpu" and number > 1:
+        raise UserError(
+            "--device gpu: one worker plays on a GPU, and its environments use all cores: take -n 1, or a:1,b:1"
+        )
+
+
+def training_world(
+    task, weights, *, slots, temperature=None, controller=None, z="sample", precision="float32", device="cpu"
+):
     """Where a C learns, and the fingerprints of the V and M in it.
 
     weights: the folder of V and M. temperature: of their dreams; if None, C learns in the environment. slots: episodes
-    in lockstep. controller: its kind, if not the task's. z, precision: see Agent and VAE.
+    in lockstep. controller: its kind, if not the task's. z, precision: see Agent and VAE. device: with "gpu",
+    environments are in processes of their own, one a core.
     """
     from worldmodels.files.weights import fingerprint
     from worldmodels.playing.worlds import dreams, environments
@@ -102,7 +120,8 @@ def training_world(task, weights, *, slots, temperature=None, controller=None, z
     vae, rnn = load_world_model(task, weights, precision)
     controller = task.make_controller(controller)
     if temperature is None:
-        world = environments(task, vae, rnn, controller, slots, z)
+        processes = available_cores() if device == "gpu" else 0
+        world = environments(task, vae, rnn, controller, slots, z, processes=processes)
     else:
         world = dreams(task, weights, rnn, controller, slots, temperature)
     return world, {"vae": fingerprint(vae), "rnn": fingerprint(rnn)}

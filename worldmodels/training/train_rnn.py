@@ -11,6 +11,7 @@ from worldmodels.data.starts import find_starts
 from worldmodels.files.weights import fingerprint, fingerprint_of_file, load_weights
 from worldmodels.files.writing import make_folder, save_json
 from worldmodels.scripts.cli import UserError, positive_int
+from worldmodels.scripts.device import use
 from worldmodels.training import options, schedules
 from worldmodels.training.loop import run_name, train
 
@@ -49,6 +50,7 @@ def train_rnn(
     schedule,
     seed,
     precision,
+    device,
     tensorboard,
     restart,
 ):
@@ -58,6 +60,7 @@ def train_rnn(
     fingerprints which M this is and which V it goes with. Weights of another name than rnn.weights.h5 have their own:
     <name>.initial_z.json and <name>.rnn.json.
     """
+    use(device)
     series = Series(data)
     learned, held_out = hold_out(usable_episodes(task, series, data, sequence))
     folder = make_folder(Path(out).parent)

@@ -8,6 +8,7 @@ from worldmodels.data.episodes import Episodes, hold_out, list_episodes
 from worldmodels.data.frames import FrameStream, some_frames
 from worldmodels.files.writing import atomic_path
 from worldmodels.scripts.cli import positive_int
+from worldmodels.scripts.device import use
 from worldmodels.training import options, schedules
 from worldmodels.training.loop import run_name, train
 
@@ -33,9 +34,23 @@ def add_options(parser):
 
 
 def train_vae(
-    task, *, data, out, epochs, steps, batch_size, learning_rate, schedule, seed, precision, tensorboard, restart
+    task,
+    *,
+    data,
+    out,
+    epochs,
+    steps,
+    batch_size,
+    learning_rate,
+    schedule,
+    seed,
+    precision,
+    device,
+    tensorboard,
+    restart,
 ):
     """Train V, and write its weights, its losses and a picture of reconstructions. The options are `add_options`'s."""
+    use(device)
     learned_files, held_out_files = hold_out(list_episodes(data))
     learned, held_out = (Episodes(files, task.action_size) for files in (learned_files, held_out_files))
     frames = FrameStream(learned, batch_size, seed)
