@@ -29,7 +29,7 @@ class Checkpoint:
         self._compare(about["settings"])
         variables = self._variables()
         if {n: v.shape for n, v in arrays.items()} != {n: tuple(v.shape) for n, v in variables.items()}:
-            raise UserError(f"{self.path} was made by another version of this program: {WORDS[1]}")
+            raise UserError(f"{self.path} is of another model: the task, or this program, has changed: {WORDS[1]}")
         for name, variable in variables.items():
             variable.assign(arrays[name])
         if not self.stream.restore(about["stream"]):
