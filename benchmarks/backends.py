@@ -1,4 +1,4 @@
-"""Where a benchmark's raw numbers go: another file for another backend of Keras."""
+"""Where a benchmark's raw numbers go: one file for each backend of Keras."""
 
 from pathlib import Path
 

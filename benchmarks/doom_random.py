@@ -1,9 +1,9 @@
-"""What random players score in Doom Take Cover, and in dreams of the shipped M: the first rows of the results table.
+"""What random players score in Doom Take Cover, and in dreams of the shipped M.
 
     python benchmarks/doom_random.py
 
-The same seeds for two players: one draws a fresh action at every tic, the other, whose episodes V and M learn from,
-holds each for 1 to 10 tics.
+Two players play the same seeds. One draws a fresh action at every tic. The other holds each for 1 to 10 tics; V and M
+learn from episodes of this kind.
 """
 
 from pathlib import Path

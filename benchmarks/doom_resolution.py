@@ -2,9 +2,9 @@
 
     python benchmarks/doom_resolution.py
 
-The same episodes at each resolution. What matters in Take Cover is to see a fireball while it is far away: ViZDoom's
-labels say where there is one, and its contrast is how much its pixels differ from their surroundings in the 64x64
-frame. docs/doom_resolution.png shows the smallest ones. The resolutions take turns; look at the ratios.
+The same episodes at each resolution. What matters in Take Cover is to see a fireball while it is far away. ViZDoom's
+labels say where there is one. Its contrast is how much its pixels differ from their surroundings in the 64x64 frame.
+docs/doom_resolution.png shows the smallest ones. The resolutions take turns; look at the ratios.
 """
 
 import contextlib

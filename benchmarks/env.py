@@ -2,9 +2,9 @@
 
     python benchmarks/env.py
 
-The actions are those of the shipped agent, so that the road is in the picture as it is when somebody drives; episodes
-of 1,000 frames, resets included. The contestants take turns, a piece of an episode at a time, so that whatever else the
-machine does slows all of them alike; look at the ratios.
+The actions are those of the shipped agent, so that the road is in the picture as it is when somebody drives. Episodes
+have 1,000 frames; resets are included. The contestants take turns, a piece of an episode at a time, so that whatever
+else the machine does slows all of them alike. Look at the ratios.
 """
 
 import itertools

@@ -2,8 +2,8 @@
 
     python benchmarks/rollout.py [--precision bfloat16]
 
-env only and V only are the two large parts on their own; the loop is the whole agent with the shipped weights, resets
-included.
+"env only" and "V only" are the two large parts on their own. The loop is the whole agent with the shipped weights,
+resets included.
 """
 
 import time

@@ -2,10 +2,10 @@
 
     python benchmarks/what_c_reads.py
 
-The shipped agent drives; a linear regression on the first k principal components of h then reads where the car is and
-how the road goes on, on episodes it was not fitted to: 1 is all of it, 0 none. That is why train.py has --whiten. A
-dimension of z counts as used where its KL to N(0, 1) is above 0.02 nats; the others of a drawn z are noise, and that is
-why it has --z mean.
+The shipped agent drives. A linear regression on the first k principal components of h then reads where the car is and
+how the road goes on. What is printed is the share of the variance that it explains, in episodes it was not fitted to.
+That is why train.py has --whiten. A dimension of z counts as used where its KL to N(0, 1) is above 0.02 nats. The other
+dimensions of a drawn z are noise. That is why train.py has --z mean.
 """
 
 from pathlib import Path

@@ -2,9 +2,9 @@
 
     python benchmarks/what_v_sees.py [--vae weights/vae.weights.h5]
 
-ViZDoom's labels say where something is in the picture. Its contrast is how the mean of its pixels differs from that of
-those around it. V keeps as much of that as its reconstruction (of mu) has in the same place and in the same direction.
-What keeps at least half counts as seen. The player is that of extract.py, on episodes that nothing was trained on.
+ViZDoom's labels say where something is in the picture. Its contrast is the mean of its pixels less that of the pixels
+around it. V keeps as much of it as its reconstruction (of mu) has in the same place and in the same direction. What
+keeps at least half counts as seen. The player is that of extract.py, on episodes that nothing was trained on.
 """
 
 import itertools

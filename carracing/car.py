@@ -1,7 +1,7 @@
 """The car's controls and tyre forces: gymnasium's, bit for bit, with Python floats in place of numpy's.
 
-About a third of the time of a physics step is spent here, so it is worth saying the same thing faster: `math` instead
-of numpy on scalars, and one call into Box2D where stock makes two. tests/test_env.py holds it to the stock results.
+About a third of the time of a physics step is spent here, so the same is computed faster: with `math` instead of numpy
+on scalars, and one call into Box2D where stock makes two. tests/test_env.py compares the results with stock's.
 """
 
 import math
