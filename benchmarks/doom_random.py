@@ -14,7 +14,7 @@ from tqdm import tqdm
 from worldmodels.data.seeds import TEST
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
-from worldmodels.parallel.threads import available_cores
+from worldmodels.parallel.processes import available_cores
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.scripts.cli import Parser, positive_int, run
 

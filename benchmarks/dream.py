@@ -76,7 +76,7 @@ def measure(*, slots, dreams, steps, turns, temperature, controller, weights):
     print(f"  {slots} dreams at once        {batched:8,.0f} steps/s")
     print(f"  Gymnasium, call by call  {single:8,.0f} steps/s")
     print(f"  ratio                    {batched / single:8.1f}")
-    data = {**origin(), **trained.facts(), "temperature": trained.temperature, "slots": slots}
+    data = {**origin(), **trained.facts, "temperature": trained.temperature, "slots": slots}
     data |= {"steps_per_second": speeds, "median_ratio": batched / single}
     save_json(result_path("dream"), data, indent=1)
 

@@ -106,7 +106,7 @@ def measure(*, slots, steps, precision, controller):
     for name, share in shares.items():
         print(f"  {name:20} {share:8.0%}")
     speeds = {"env_only": env_speed, "v_only": v_speed, "whole_loop": loop_speed}
-    data = {**origin(), "precision": precision, **trained.facts()}
+    data = {**origin(), "precision": precision, **trained.facts}
     data |= {"frames_per_second": speeds, "shares": shares}
     save_json(result_path(f"rollout.{precision}"), data, indent=1)
 

@@ -101,7 +101,7 @@ def explain(*, episodes, frames, seed):
     print(f"{'components':26}" + "".join(f"{k:6}" for k in COMPONENTS))
     for i, name in enumerate(QUANTITIES):
         print(f"{name:26}" + "".join(f"{shares[k][i]:6.2f}" for k in COMPONENTS))
-    data = {**origin(), **trained.facts(), "frames": len(h)}
+    data = {**origin(), **trained.facts, "frames": len(h)}
     data["kl"] = kl.tolist()
     data["variances"] = variances.tolist()
     data["explained"] = {name: {k: shares[k][i] for k in COMPONENTS} for i, name in enumerate(QUANTITIES)}

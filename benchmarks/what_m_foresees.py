@@ -40,7 +40,7 @@ def rows_of(vae, episodes):
 
     for episode in episodes:
         mu, logvar = encode(vae, episode.frames.observations[:-1])  # no action follows the last observation
-        noise = episode.job.rng().standard_normal(mu.shape, np.float32)
+        noise = episode.job.rng().spawn(1)[0].standard_normal(mu.shape, np.float32)  # the actions are from job.rng()
         yield mu + np.exp(logvar / 2) * noise, episode.frames.actions
 
 

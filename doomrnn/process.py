@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import vizdoom
 
-from worldmodels.parallel.threads import alive
+from worldmodels.parallel.processes import alive
 from worldmodels.scripts.cli import UserError
 
 PATIENCE = 60  # seconds; a game that takes longer to answer, even on a machine that is far too busy, counts as dead

@@ -8,7 +8,7 @@ import numpy as np
 
 from doomrnn.task import DOOM
 from worldmodels.evolution import Plan, evolve, player
-from worldmodels.parallel.threads import available_cores
+from worldmodels.parallel.processes import available_cores
 from worldmodels.scripts.cli import Parser, positive_int, run
 from worldmodels.training.train_controller import training_world
 

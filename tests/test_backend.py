@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from worldmodels.scripts.backend import has_driver, has_gpu
+from worldmodels.backend import has_driver, has_gpu
 
 FIRST_ARRAY = "from worldmodels.vae import VAE; VAE()"
-GPU = "from worldmodels.scripts.device import use; use('gpu'); "
+GPU = "from worldmodels.device import use; use('gpu'); "
 DRIVER = (  # as it looks to us
     "import ctypes; load = ctypes.CDLL; "
     "ctypes.CDLL = lambda name, *more, **named: name == 'libcuda.so.1' or load(name, *more, **named); "
@@ -35,5 +35,20 @@ def test_where_there_is_a_driver_and_a_gpu_is_asked_for_nothing_is_silenced():
     assert "cuInit" in said(GPU + DRIVER + FIRST_ARRAY, 1)
 
 
-def test_gpus_are_hidden_unless_one_is_asked_for():
-    assert said(f"import os, sys; {FIRST_ARRAY}; sys.stderr.write(os.environ['CUDA_VISIBLE_DEVICES'])") == "-1"
+KERAS = """
+import os
+from types import SimpleNamespace
+
+layers, ops = None, SimpleNamespace(zeros=lambda shape: print(os.environ.get("CUDA_VISIBLE_DEVICES")))
+distribution = SimpleNamespace(list_devices=lambda kind: ["gpu:0"])
+"""
+
+
+@pytest.mark.parametrize(("before", "hidden"), [("", "-1"), (GPU, "3")])
+def test_gpus_are_hidden_unless_one_is_asked_for(tmp_path, before, hidden):
+    """And only while Keras is loaded: a process that is started later may ask for one."""
+    (tmp_path / "keras.py").write_text(KERAS)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "CUDA_VISIBLE_DEVICES": "3"}
+    program = f"import os; {before}import worldmodels.backend; print(os.environ['CUDA_VISIBLE_DEVICES'])"
+    out = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert out.stdout.split() == [hidden, "3"]

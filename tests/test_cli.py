@@ -29,7 +29,7 @@ def start(folder, body, redirect="", hangup=signal.SIG_DFL, **streams):
     """Start a script with such a main(). redirect: as in a shell; hangup: what it finds SIGHUP set to."""
     source = (
         "import subprocess, sys\n"
-        "from worldmodels.parallel.threads import quiet_stderr\n"
+        "from worldmodels.scripts.streams import quiet_stderr\n"
         "from worldmodels.scripts.cli import UserError, run\n"
         f"def main():\n{textwrap.indent(body, '    ')}\nrun(main)\n"
     )

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 
 import gymnasium
@@ -11,25 +12,23 @@ import pytest
 from scripts import Scripts
 
 from carracing.task import CARRACING
+from worldmodels import device
 from worldmodels.agent import Agent
+from worldmodels.backend import has_gpu
 from worldmodels.controller import save_parameters
+from worldmodels.data.episodes import Episodes, list_episodes
+from worldmodels.data.series import write_series
+from worldmodels.files.writing import make_folder
+from worldmodels.parallel.crew import Member, muster
 from worldmodels.parallel.served import ServedEnvironments
 from worldmodels.playing import evaluation
 from worldmodels.rollout import Environments, Job, run_episodes
-from worldmodels.scripts import device
-from worldmodels.scripts.backend import has_gpu
 from worldmodels.scripts.cli import UserError
-from worldmodels.training.train_controller import check_device, training_world
+from worldmodels.training.train_controller import training_world
 
 SCRIPTS = Scripts("carracing")
 SHORT = dataclasses.replace(CARRACING, max_steps=40)
 no_gpu = pytest.mark.skipif(has_gpu(), reason="there is a GPU")
-
-
-@pytest.fixture
-def on_the_cpu(monkeypatch):
-    """Keras is loaded by now, so a GPU that is asked for is not looked for."""
-    monkeypatch.setenv(device.VARIABLE, "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +79,16 @@ class WrongEnv(gymnasium.Env):
         raise ValueError("no road")
 
 
-def test_evaluation_plays_all_in_one_process(untrained, tmp_path, on_the_cpu):
+def test_evaluation_plays_all_in_one_process(untrained, tmp_path, monkeypatch):
+    worlds = []
+
+    def seen(world, *more):
+        worlds.append(world)
+        return run_episodes(world, *more)
+
+    monkeypatch.setattr(evaluation, "run_episodes", seen)
+    monkeypatch.setattr(evaluation, "use", lambda device: None)  # Keras is loaded by now, on the CPU
+
     def scores(**options):
         named = {"episodes": 6, "seed": 5, "workers": 2, "slots": 4, "weights": untrained.weights, "dream": False}
         path = evaluation.evaluate(SHORT, untrained.best, "ours", results=tmp_path, **named, **options)
@@ -88,6 +96,7 @@ def test_evaluation_plays_all_in_one_process(untrained, tmp_path, on_the_cpu):
 
     (one, on_cpu), (other, on_gpu) = scores(), scores(device="gpu")
     assert on_gpu["scores"] == on_cpu["scores"] and on_gpu["device"] == "gpu" and "device" not in on_cpu
+    assert [(type(world), world.slots) for world in worlds] == [(ServedEnvironments, 4)]  # others are in processes
     assert other.name == one.name.replace(".json", ".gpu.json")
 
 
@@ -97,15 +106,23 @@ def test_so_does_a_worker_of_an_evolution(untrained, jobs):
     assert played(worlds[0], jobs) == played(worlds[1], jobs)
 
 
-@pytest.mark.parametrize(
-    ("workers", "allowed"), [(1, True), (2, False), ((("a", 1), ("b", 1)), True), ((("a", None),), False)]
-)
-def test_one_worker_plays_on_a_gpu(workers, allowed):
-    check_device("cpu", workers)
-    if allowed:
-        return check_device("gpu", workers)
-    with pytest.raises(UserError, match="-n 1"):
-        check_device("gpu", workers)
+def crew(name, *hosts):
+    """Rank 0 on host a, and workers."""
+    return [Member(host, frozenset({0, 1}), {}, name) for host in ("a", *hosts)]
+
+
+def test_one_worker_of_a_host_plays_on_its_gpu():
+    muster(crew("cpu", "a", "a"))
+    muster(crew("gpu", "a"))
+    muster(crew("gpu", "a", "b"))
+    with pytest.raises(UserError, match="b has 2 workers"):
+        muster(crew("gpu", "a", "b", "b"))
+
+
+def test_once_keras_is_loaded_there_is_no_other_device():
+    device.use("cpu")
+    with pytest.raises(RuntimeError, match="before anything loads it"):
+        device.use("gpu")
 
 
 @no_gpu
@@ -119,9 +136,13 @@ def test_where_there_is_no_gpu_every_script_says_so(untrained, tmp_path):
             obs=rng.integers(0, 256, (300, 64, 64, 3), np.uint8),
             action=np.zeros((300, 3), np.float16),
         )
+    shutil.copytree(untrained.weights, tmp_path / "weights")
+    make_folder(tmp_path / "series")
+    write_series(untrained.vae, Episodes(list_episodes(tmp_path / "record"), 3), tmp_path / "series/series.npz")
     commands = {
         "vae_train.py": ("--steps", 1),
         "model.py": ("norender", "c.json", "--weights", untrained.weights, "--results", "results"),
+        "rnn_train.py": ("--steps", 1, "--batch_size", 2, "--sequence", 100),
         "train.py": ("-n", 1, "--weights", untrained.weights),
     }
     for script, options in commands.items():

@@ -15,7 +15,7 @@ from scripts import ENVIRONMENT
 
 import doomrnn.process
 from doomrnn.env import DoomTakeCover
-from worldmodels.parallel.threads import alive
+from worldmodels.parallel.processes import alive
 from worldmodels.scripts.cli import UserError
 
 SEED, ACTIONS = 2, some_actions(2, 80)

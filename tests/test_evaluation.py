@@ -63,7 +63,7 @@ def test_scores_do_not_depend_on_the_number_of_workers(untrained, with_one_worke
     assert data["scores"] == with_one_worker[1]["scores"] and data["steps"] == with_one_worker[1]["steps"]
     which, *episodes, average, _ = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in episodes] == [f"episode {k}, seed {k + 4}" for k in (1, 2, 3)]
-    assert which == f"V and M of {untrained.weights}: 2 processes load them, and play"
+    assert which == f"V and M of {untrained.weights} play, in 2 processes"
     assert average == f"average_reward {np.mean(data['scores']):.2f} stdev {np.std(data['scores']):.2f}"
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from worldmodels.parallel.crew import Member, muster
 from worldmodels.parallel.hosts import number_or_hosts, reached, with_leader
+from worldmodels.parallel.processes import available_cores
 from worldmodels.parallel.relay import Relay
-from worldmodels.parallel.threads import available_cores
 from worldmodels.scripts.cli import UserError
 
 

@@ -77,7 +77,7 @@ def test_an_agent_is_found_without_being_loaded(untrained, monkeypatch):
     trained = load_agent(CARRACING, untrained.best, untrained.weights)
     monkeypatch.setattr(loading, "load_agent", lambda *_: pytest.fail("loaded"))
     found = find_agent(CARRACING, untrained.best, untrained.weights)
-    assert (found.params == trained.params).all() and found.facts == trained.facts()
+    assert (found.params == trained.params).all() and found.facts == trained.facts
     assert (found.folder, found.z, found.temperature) == (trained.folder, trained.z, trained.temperature)
 
 

@@ -4,7 +4,8 @@ import gymnasium
 import numpy as np
 import pytest
 
-from worldmodels.rollout import Environments, Job, independent_rows, run_episodes, smaller_batch
+from worldmodels.batches import independent_rows, smaller_batch
+from worldmodels.rollout import Environments, Job, run_episodes
 
 
 class CountingEnv:

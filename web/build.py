@@ -10,8 +10,9 @@ import subprocess
 from pathlib import Path
 
 from worldmodels.files.writing import make_folder
-from worldmodels.parallel.threads import limit_threads, quiet_stderr
+from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import Parser, UserError, explain_os_error, run
+from worldmodels.scripts.streams import quiet_stderr
 
 HERE = Path(__file__).resolve().parent
 DIST = HERE / "dist"

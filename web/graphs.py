@@ -114,7 +114,7 @@ def controller(shape, params, to_action):
     all tasks here do; UserError if it does not.
     """
     graph = Graph(z=[1, shape.z_size], h=[1, shape.hidden_size], c=[1, shape.hidden_size])
-    x = graph("Concat", *shape.reads("z", "h", "c"), axis=1)
+    x = graph("Concat", *shape.inputs("z", "h", "c"), axis=1)
     start = 0
     for inputs, outputs in shape.layers:
         bias = np.zeros(outputs, np.float32)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from worldmodels.rollout import equal_rows, independent_rows, smaller_batch
-from worldmodels.scripts.backend import keras
+from worldmodels.backend import keras
+from worldmodels.batches import equal_rows, independent_rows, smaller_batch
 from worldmodels.vae import sample
 
 

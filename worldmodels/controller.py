@@ -39,7 +39,7 @@ class Controller:
         self.layers = list(itertools.pairwise(sizes))
         self.num_params = sum((inputs + bias) * outputs for inputs, outputs in self.layers)
 
-    def reads(self, z, h=None, c=None):
+    def inputs(self, z, h=None, c=None):
         """What the kind reads of z (B, Z) and M's state h, c (B, H): a list of arrays, to be put side by side."""
         return {"z": [z], "z_hidden": [z], "z_h": [z, h], "z_c": [z, c], "z_c_h": [z, c, h]}[self.kind]
 
@@ -51,7 +51,7 @@ class Controller:
         # Imported here, so that rank 0 of an evolution, which only counts parameters, starts without Keras.
         from keras import ops
 
-        parts = self.reads(z, h, c)
+        parts = self.inputs(z, h, c)
         x = ops.concatenate(parts, axis=-1) if len(parts) > 1 else z  # (B, I)
         start = 0
         for inputs, outputs in self.layers:

@@ -8,9 +8,10 @@ learn in its dreams alone.
 
 import numpy as np
 
+from worldmodels.backend import keras, ops
+from worldmodels.batches import equal_rows, independent_rows
 from worldmodels.rnn import sample_z
-from worldmodels.rollout import Episode, Frames, equal_rows, independent_rows
-from worldmodels.scripts.backend import keras, ops
+from worldmodels.rollout import Episode, Frames
 
 STEPS = 20  # of all dreams in one call. A dream that ends on the way wastes the rest of them: half on average
 

@@ -70,7 +70,7 @@ def evolve(
 ):
     """Evolve until plan.generations, from the checkpoint if there is one. Starts its own mpirun where it has to.
 
-    Call it in the main part of a script: the script runs once in every rank.
+    Call it at the end of a script: the script runs once in every rank, and what follows decides no exit code.
     name: of the log's files in the folder `log`. strategy: a Strategy, as it is before its first generation.
     workers: how many processes play, or on which hosts (parallel.hosts.number_or_hosts).
     make_player(): called once in each worker, where heavy modules may be imported; returns (play, facts), see `player`.

@@ -44,9 +44,9 @@ class Task:
 
     @property
     def shipped(self):
-        """The file of the C that comes with the repository."""
-        (path,) = (self.folder / "pretrained").glob("*.best.json")
-        return path
+        """The file of the C that comes with the repository; None where pretrained/ has none, or several."""
+        paths = list((self.folder / "pretrained").glob("*.best.json"))
+        return paths[0] if len(paths) == 1 else None
 
     def make_controller(self, kind=None):
         """The task's controller, or one of another kind (controller.KINDS)."""

@@ -18,7 +18,7 @@ from worldmodels.files.provenance import origin
 from worldmodels.files.reading import load_json, load_npz
 from worldmodels.files.writing import make_folder, save_json, save_npz
 from worldmodels.parallel import shards
-from worldmodels.parallel.threads import available_cores
+from worldmodels.parallel.processes import available_cores
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.rollout import Environments, Job, run_episodes
 from worldmodels.scripts.cli import UserError, positive_int, seed
@@ -47,8 +47,9 @@ def extract(task, make_policy, survey, describe, made_with, *, episodes, workers
     shard: which of the episodes are this call's (shards.py); what they show is said by the call that has all.
     """
     numbers = range(seed, seed + episodes)
-    if numbers.stop > (TRAINING.stop if task.shortest_episode == 1 else STRIDE):
-        raise UserError(f"--seed and --episodes together reach too far: at most {STRIDE:,} are for random rollouts")
+    limit = TRAINING.stop if task.shortest_episode == 1 else STRIDE
+    if numbers.stop > limit:
+        raise UserError(f"--seed and --episodes together reach too far: at most {limit:,} are for random rollouts")
     numbers = shards.part_of(numbers, shard)
     make_folder(out)
     _check_same(out, made_with)

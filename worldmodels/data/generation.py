@@ -12,8 +12,9 @@ from worldmodels.data.card import write_card
 from worldmodels.data.expert import DTYPES, Manifest, check_rollout, env_options, rollout_arrays, rollout_path, summary
 from worldmodels.files.writing import make_folder, save_npz
 from worldmodels.parallel import shards
+from worldmodels.parallel.processes import available_cores
 from worldmodels.parallel.share import even_share
-from worldmodels.parallel.threads import available_cores, limit_threads
+from worldmodels.parallel.threads import limit_threads
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.playing.loading import find_agent
 from worldmodels.rollout import Job, run_episodes
@@ -37,7 +38,7 @@ def add_options(parser, task):
     add("--dtype", choices=DTYPES, default="uint8",
         help="uint8: observations are uint8, actions float32, rewards float64; float64: every array but terminals is "
         f"float64, the exact schema of 2019 ({size / 1e6:.0f} MB a rollout once loaded)")  # fmt: skip
-    add("--controller", default=task.shipped, help="C; its V and M are found by it")
+    add("--controller", default=task.shipped, required=not task.shipped, help="C; its V and M are found by it")
     add("--weights", help="folder of V and M, if it is neither weights/ nor pretrained/")
     precision.add_option(parser)
     shards.add_option(parser)

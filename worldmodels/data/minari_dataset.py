@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from worldmodels.data.expert import AGAIN, env_options, load_manifest, load_rollout, rollout_number, rollout_path
 from worldmodels.files.writing import atomic_path, make_folder
-from worldmodels.parallel.threads import available_cores
+from worldmodels.parallel.processes import available_cores
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.scripts.cli import UserError, positive_int
 

@@ -13,7 +13,6 @@ log/checkpoints/<name>.npz everything the next generation depends on, in one fil
 """
 
 import time
-from pathlib import Path
 
 from worldmodels.controller import save_parameters
 from worldmodels.evolving.state import Evaluation, Generation, checkpoint_path, load_state, row_of, save_state
@@ -94,7 +93,7 @@ class Log:
             self.drawn = time.monotonic()
 
     def save_json(self, suffix, data, indent=None):
-        save_json(Path(self.folder) / f"{self.name}.{suffix}", data, indent)
+        save_json(self.folder / f"{self.name}.{suffix}", data, indent)
 
 
 def _row(generation):

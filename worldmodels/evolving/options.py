@@ -2,12 +2,13 @@
 
 import argparse
 
+from worldmodels import device
 from worldmodels.controller import KINDS, READS
+from worldmodels.evolution import PAIRINGS
 from worldmodels.evolving import evosax_strategy
 from worldmodels.evolving.strategy import OPTIMIZERS
 from worldmodels.parallel.hosts import number_or_hosts
-from worldmodels.parallel.threads import available_cores
-from worldmodels.scripts import device
+from worldmodels.parallel.processes import available_cores
 from worldmodels.scripts.cli import non_negative_int, positive_float, positive_int
 
 # What may not change between a start and the next: the rest (how long, how fast) may.
@@ -75,7 +76,7 @@ def add_options(parser, task, slots=32):
     add = parser.add_argument_group("scores are noisy").add_argument
     add("--num_episode", type=episodes, default="16", metavar="E or G:E,...",
         help="episodes a candidate (paper: 16). 1:2,30:4 is 2 from generation 1 on and 4 from 30 on")  # fmt: skip
-    add("--seeds", choices=("antithetic", "common", "mirrored"), default="antithetic",
+    add("--seeds", choices=PAIRINGS, default="antithetic",
         help="antithetic (paper): the two halves of the population share episodes; common: all candidates play the "
         "same ones, which takes noise out of their ranks; mirrored: candidates come in pairs opposite each other at "
         "the mean, a pair shares its episodes, and is ranked by the difference")  # fmt: skip

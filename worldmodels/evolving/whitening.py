@@ -30,7 +30,7 @@ def whitening_matrix(moment):
 def second_moment(world, params, seeds):
     """The mean of x x^T over what C reads (x, (I,)) while it plays with params (P,): (I, I) float64.
 
-    world: rollout.Environments, with an Agent.
+    world: environments, with an Agent.
     """
     agent = world.agent = _Reader(world.agent)
     jobs = [Job(seed, params) for seed in seeds]
@@ -52,6 +52,6 @@ class _Reader:
     def act(self, slots, observations):
         h, c = self.agent.h[slots], self.agent.c[slots]
         actions = self.agent.act(slots, observations)
-        x = np.concatenate(self.agent.controller.reads(self.agent.z[slots], h, c), axis=-1).astype(np.float64)
+        x = np.concatenate(self.agent.controller.inputs(self.agent.z[slots], h, c), axis=-1).astype(np.float64)
         self.total, self.count = self.total + x.T @ x, self.count + len(x)
         return actions

@@ -6,7 +6,7 @@ import platform
 import sys
 from pathlib import Path
 
-from worldmodels.parallel.threads import available_cores
+from worldmodels.parallel.processes import available_cores
 
 PACKAGES = ("numpy", "keras", "tensorflow", "gymnasium", "box2d", "numba", "vizdoom", "cma", "mpi4py")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from worldmodels.parallel.threads import alive
+from worldmodels.parallel.processes import alive
 from worldmodels.scripts.cli import UserError, explain_os_error
 
 

@@ -54,7 +54,7 @@ def main(lead, make_player):
 
     try:
         cli.run(work)
-        report("", 0)  # all is written: a library that crashes while the processes end takes nothing back
+        report("", 0)  # all is written, and a library that crashes while the processes end takes nothing back
         return
     except SystemExit as end:
         code = end.code

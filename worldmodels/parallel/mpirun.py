@@ -14,8 +14,9 @@ import tempfile
 from pathlib import Path
 
 from worldmodels.parallel import hosts, ranks
+from worldmodels.parallel.processes import alive
 from worldmodels.parallel.relay import Relay
-from worldmodels.parallel.threads import alive, limit_threads, thread_limits
+from worldmodels.parallel.threads import limit_threads, thread_limits
 from worldmodels.scripts.cli import UserError
 
 ADVICE = "`pip install mpi4py mpich` (or the MPI of your system) makes it work"
@@ -49,8 +50,8 @@ def _launch(workers):
             command += ["--host", ",".join(f"{host}:{n}" for host, n in places)]
         command += [sys.executable, *sys.orig_argv[1:]]
         code, reported, own = _run(command, environment, ending)
-        if ending.is_symlink():  # a rank has said why; mpirun's own code is that of any rank it killed
-            code = int(os.readlink(ending))
+        if _code(ending) is not None:  # a rank has said why; mpirun's own code is that of any rank it killed
+            code = _code(ending)
         elif reported:
             code = 2
         elif code:
@@ -75,7 +76,7 @@ def _folder():
 
 
 def _run(command, environment, ending):
-    """Run mpirun to its end. It is ended with us, and if it fails to end although a rank has said that the run does.
+    """Run mpirun to its end. It is ended with us, and if it fails to end although a rank has said that the run failed.
 
     Returns its exit code, whether a rank has said why the run ends, and mpirun's own words. OSError if our output is
     closed, or its disk full.
@@ -86,7 +87,7 @@ def _run(command, environment, ending):
     out, err = Relay(process.stdout, 1), Relay(process.stderr, 2)
     try:
         while process.poll() is None and not out.failure:
-            if err.reported or ending.is_symlink():
+            if err.reported or _code(ending):
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(5)
                 break
@@ -102,7 +103,13 @@ def _run(command, environment, ending):
     err.join(1)
     if out.failure:
         raise out.failure
+    # Of MPICH's text, which begins with a title, two lines say which process ended, and how.
     return process.wait(), err.reported, err.own[:1] or [line.strip("= ") for line in out.own[1:3]]
+
+
+def _code(ending):
+    """The exit code that a rank has left, or None."""
+    return int(os.readlink(ending)) if ending.is_symlink() else None
 
 
 def mpirun_command(environment):

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from worldmodels.parallel.threads import alive
+from worldmodels.parallel.processes import alive
 
 # What the launcher (the process that started mpirun) tells its ranks:
 LAUNCHER = "WORLDMODELS_LAUNCHER"  # host:pid; the ranks end when it is gone
@@ -91,7 +91,10 @@ def _end_with(watcher, message):
 
 
 def report(message, code=2):
-    """Say why the run ends, unless another rank has; message is "" where that has been said already."""
+    """Say why the run ends, unless another rank has; message is "" where that has been said already, or all is well.
+
+    code: what the launcher is to exit with; without a launcher it has no use.
+    """
     if _launcher_is_here():
         try:
             os.symlink(str(code), os.environ[ENDING])  # there at once or not at all, and even on a full disk

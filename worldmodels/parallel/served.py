@@ -1,22 +1,22 @@
 """Environments in processes of their own, served by one agent: for a GPU, which wants large batches."""
 
+import contextlib
 import multiprocessing
-import signal
 from multiprocessing.connection import wait
 
 import numpy as np
 
-from worldmodels.rollout import Job, Playing
+from worldmodels.data.episodes import FRAME
+from worldmodels.parallel.workers import deaf_to_ctrl_c
+from worldmodels.rollout import Playing
 from worldmodels.scripts.cli import UserError, explain
-
-FRAME = (64, 64, 3)
 
 
 class ServedEnvironments:
     """A rollout.World like rollout.Environments, whose environments step at the same time.
 
     make_env(): an environment; picklable. slots: of all processes together. agent, max_steps: as of Environments.
-    No frames are recorded.
+    Nothing is recorded, and nobody watches.
 
     The agent acts for those slots whose observation has come, as soon as they are half of all that play. So it computes
     while the processes step, and an environment that takes its time to reset keeps nobody waiting. Observations come
@@ -26,32 +26,31 @@ class ServedEnvironments:
 
     def __init__(self, make_env, agent, slots, max_steps, processes):
         self.agent, self.slots, self.max_steps = agent, slots, max_steps
-        self.playing, self.played = {}, 0  # slot -> Playing, or its Job until it has begun
+        self.playing, self.played = {}, 0  # slot -> Playing
         self.ready, self.actions = set(), {}  # slots to act for; slot -> the action that it is taking
         context = multiprocessing.get_context("spawn")
         memory = context.RawArray("B", slots * int(np.prod(FRAME)))
         self.observations = _as_frames(memory)
         self.pipes = []
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the processes never see a Ctrl-C: they end with us
-        for first in range(min(processes, slots)):
-            pipe, theirs = context.Pipe()
-            arguments = make_env, range(first, slots, processes), memory, theirs
-            context.Process(target=_serve, args=arguments, daemon=True).start()
-            theirs.close()
-            self.pipes.append(pipe)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        with deaf_to_ctrl_c():  # the processes stay so: they end with us
+            for first in range(min(processes, slots)):
+                pipe, theirs = context.Pipe()
+                arguments = make_env, range(first, slots, processes), memory, theirs
+                context.Process(target=_serve, args=arguments, daemon=True).start()
+                theirs.close()
+                self.pipes.append(pipe)
 
     def start(self, slot, job):
-        self.playing[slot] = job
+        self.playing[slot] = Playing(job, self.max_steps)
         self.agent.start(slot, job)
-        self._pipe(slot).send([(slot, job.seed)])
+        _send(self.pipes[slot % len(self.pipes)], [(slot, job.seed)])
 
     def advance(self):
         """By a step of at least half of the episodes."""
         ended = []
         while 2 * len(self.ready) < len(self.playing):
             for pipe in wait(self.pipes):
-                for slot, *result in self._answers(pipe):
+                for slot, *result in _answers(pipe):
                     if episode := self._stepped(slot, result):
                         ended.append((slot, episode))
         if self.ready:
@@ -64,32 +63,34 @@ class ServedEnvironments:
         self.actions |= zip(slots.tolist(), self.agent.act(slots, self.observations[slots]), strict=True)
         for number, pipe in enumerate(self.pipes):
             if theirs := slots[slots % len(self.pipes) == number].tolist():
-                pipe.send([(slot, self.actions[slot]) for slot in theirs])
+                _send(pipe, [(slot, self.actions[slot]) for slot in theirs])
 
     def _stepped(self, slot, result):
-        """Take what a reset or a step has given. Returns the Episode if it has ended with it, else None."""
-        playing = self.playing[slot]
-        if isinstance(playing, Job):
-            self.playing[slot] = Playing(playing, self.max_steps)
-        elif episode := playing.add(self.actions[slot], self.observations[slot], *result):
+        """Take the result of a step, or [] of a reset. Returns the Episode if it has ended with it, else None."""
+        if result and (episode := self.playing[slot].add(self.actions[slot], self.observations[slot], *result)):
             del self.playing[slot]
             return episode
         self.ready.add(slot)
         return None
 
-    def _pipe(self, slot):
-        return self.pipes[slot % len(self.pipes)]
 
-    def _answers(self, pipe):
-        try:
-            answers = pipe.recv()
-        except (EOFError, OSError):
-            raise UserError(
-                "an environment's process died, perhaps out of memory: run the same command again"
-            ) from None
-        if isinstance(answers, str):
-            raise UserError(f"an environment failed: {answers}")
-        return answers
+def _send(pipe, message):
+    try:
+        pipe.send(message)
+    except OSError:  # the process has ended: its last words, if any, are in the pipe
+        while True:
+            _answers(pipe)
+
+
+def _answers(pipe):
+    """What a process has to say next. UserError if it failed or is gone."""
+    try:
+        answers = pipe.recv()
+    except (EOFError, OSError):
+        raise UserError("an environment's process died, perhaps out of memory: run the same command again") from None
+    if isinstance(answers, str):
+        raise UserError(f"an environment failed: {answers}")
+    return answers
 
 
 def _as_frames(memory):
@@ -111,7 +112,8 @@ def _serve(make_env, slots, memory, pipe):
                     observations[slot], *result = envs[slot].step(what)
                     answers.append((slot, *result))
             pipe.send(answers)
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):
         pass
     except Exception as error:
-        pipe.send(explain(error))
+        with contextlib.suppress(OSError):
+            pipe.send(explain(error))

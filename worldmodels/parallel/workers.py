@@ -39,18 +39,31 @@ def run_in_processes(work, jobs, workers, advanced=None):
         todo.put(job)
     arguments = work, todo, results, even_share(len(jobs), workers)
     processes = [context.Process(target=_worker, args=arguments, daemon=True) for _ in range(workers)]
-    # A Ctrl-C goes to the whole group. The children inherit the mask, and never see it: they end when we do.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    for process in processes:
-        todo.put(None)
-        process.start()
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        with deaf_to_ctrl_c():
+            for process in processes:
+                todo.put(None)
+                process.start()
         yield from _gather(processes, results, advanced)
     finally:
         for process in processes:
-            process.terminate()
-            process.join()
+            if process.pid:
+                process.terminate()
+                process.join()
+
+
+@contextlib.contextmanager
+def deaf_to_ctrl_c():
+    """A context in which processes are started that end when we do.
+
+    A Ctrl-C goes to the whole group. They inherit the mask, and never see it; what comes meanwhile waits for the end of
+    the block.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _gather(processes, results, advanced):

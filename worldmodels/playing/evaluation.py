@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from worldmodels.device import note, use
 from worldmodels.files import provenance
 from worldmodels.files.reading import load_json
 from worldmodels.files.writing import make_folder, save_json
@@ -17,7 +18,6 @@ from worldmodels.parallel.workers import run_in_processes
 from worldmodels.playing.loading import find_agent
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.scripts.cli import UserError
-from worldmodels.scripts.device import note, use
 from worldmodels.scripts.progress import FrameProgress, say
 
 SAVE_SECONDS = 1  # so much work is lost at most when a run is killed
@@ -66,7 +66,7 @@ def evaluate(
     unfinished = Unfinished(path, shard, decides)
     known = [steps for _, steps in unfinished.results.values()]
     players = 1 if device == "gpu" else min(workers, len(numbers))
-    print(f"V and M of {found.folder}: {players} processes load them, and play")
+    print(f"V and M of {found.folder} play, in {players} {'process' if players == 1 else 'processes'}")
     start = time.monotonic()
     jobs = [Job(number, found.params) for number in numbers]
     world = {"dream": dream, "weights": weights, "precision": precision, "z": z, "temperature": temperature}
@@ -171,6 +171,6 @@ def score_jobs(task, controller, slots, world, jobs):
 
 
 def file_name(task, where, seed, episodes, facts, z):
-    """task.where.seed<first>.<episodes>.<hash of C's parameters>[.precision][.z].json: what is unusual is named."""
+    """task.where.seed<first>.<episodes>.<hash of C>[.precision][.device][.z].json: what is unusual is named."""
     rough = [name for name in (facts.get("precision"), facts.get("device"), z) if name not in (None, "float32")]
     return ".".join([task.name, where, f"seed{seed}", str(episodes), facts["parameters_sha256"][:8], *rough, "json"])

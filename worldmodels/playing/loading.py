@@ -23,6 +23,7 @@ class Trained(NamedTuple):
     z: str  # one of READS: what C was evolved on
     temperature: float  # of the dreams that C was evolved in, or of the task's
 
+    @property
     def facts(self):
         """Which C, V and M these are, for a result's JSON."""
         from worldmodels.files.weights import fingerprint
@@ -84,7 +85,7 @@ def find_agent(task, path, weights=None, precision="float32"):
             if there == [run.get(name) for name in names]:
                 return Found(params, folder, z, temperature, _facts(controller, params, *there))
     trained = load_agent(task, path, weights, precision)
-    return Found(trained.params, trained.folder, trained.z, trained.temperature, trained.facts())
+    return Found(trained.params, trained.folder, trained.z, trained.temperature, trained.facts)
 
 
 def _load_controller(task, path, weights):

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from worldmodels import device
 from worldmodels.controller import READS
 from worldmodels.data import seeds
 from worldmodels.parallel import shards
-from worldmodels.parallel.threads import available_cores
+from worldmodels.parallel.processes import available_cores
 from worldmodels.playing.evaluation import evaluate
 from worldmodels.playing.watch import check_screen, watch
-from worldmodels.scripts import device, precision
+from worldmodels.scripts import precision
 from worldmodels.scripts.cli import positive_int, seed
 
 EPISODES = 100  # what the paper's scores are taken over

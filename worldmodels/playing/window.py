@@ -5,8 +5,8 @@ import sys
 
 import numpy as np
 
-from worldmodels.parallel.threads import quiet_stderr
 from worldmodels.scripts.cli import UserError
+from worldmodels.scripts.streams import quiet_stderr
 
 INVISIBLE = ("dummy", "offscreen", "evdev")  # SDL falls back on these without a word
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from worldmodels.data.seeds import TEST
 from worldmodels.files.writing import atomic_path, make_folder, refuse_folder
-from worldmodels.parallel.threads import limit_threads, quiet_stderr
+from worldmodels.parallel.threads import limit_threads
 from worldmodels.reporting import page
 from worldmodels.reporting.curves import (
     comparison_figure,
@@ -26,6 +26,7 @@ from worldmodels.reporting.pictures import png
 from worldmodels.reporting.runs import attempt, find, label
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.scripts.cli import UserError, explain
+from worldmodels.scripts.streams import quiet_stderr
 
 FRAMES = 16  # of which V's reconstructions are shown
 STEPS = 500  # from the start of an episode, among which they are chosen

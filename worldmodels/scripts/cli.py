@@ -8,7 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from worldmodels.parallel.threads import open_streams
+from worldmodels.scripts.streams import open_streams
 
 
 class UserError(Exception):

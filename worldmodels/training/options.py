@@ -1,6 +1,7 @@
 """The options that vae_train.py and rnn_train.py share."""
 
-from worldmodels.scripts import device, precision
+from worldmodels import device
+from worldmodels.scripts import precision
 from worldmodels.scripts.cli import positive_int, seed
 from worldmodels.training import schedules
 
@@ -14,6 +15,6 @@ def add_options(parser, *, data, out, rows, learning_rate, choices, schedule):
     schedules.add_options(parser, choices, schedule, learning_rate)
     add("--seed", type=seed, default=1, help=f"of the first weights, the order of {rows} and the noise")
     precision.add_option(parser, "arithmetic of the training")
-    device.add_option(parser, "of the training; results are the same on every start on a cpu alone")
+    device.add_option(parser, "of the training; only on a cpu does the same seed give the same result")
     add("--tensorboard", default="tb", metavar="FOLDER", help='folder for TensorBoard; "" for none')
     add("--restart", action="store_true", help="start over instead of going on with the last checkpoint")

@@ -6,6 +6,7 @@ import functools
 import numpy as np
 
 from worldmodels.controller import load_parameters
+from worldmodels.device import use
 from worldmodels.evolution import Plan, evolve, player
 from worldmodels.evolving import evosax_strategy
 from worldmodels.evolving.evosax_strategy import Evosax
@@ -13,10 +14,9 @@ from worldmodels.evolving.options import ESSENTIAL, log_name
 from worldmodels.evolving.strategy import CMAES
 from worldmodels.evolving.whitening import second_moment, whitening_matrix
 from worldmodels.parallel import ranks
-from worldmodels.parallel.threads import available_cores
+from worldmodels.parallel.processes import available_cores
 from worldmodels.playing.loading import check_world_model, load_run, load_world_model
 from worldmodels.scripts.cli import UserError
-from worldmodels.scripts.device import use
 from worldmodels.scripts.progress import say
 
 
@@ -29,8 +29,7 @@ def train_controller(
     the first parameters, by which the coordinates of the search are chosen. The others are those of add_options().
     """
     check_options(task, whiten, **options)
-    check_device(device, workers)
-    use(device)
+    use("cpu" if ranks.leads() else device)  # rank 0, which may play some episodes first, leaves a GPU to its worker
     controller = task.make_controller(options["controller"])
     start = np.zeros(controller.num_params)
     if ranks.leads():  # a worker finds out for itself, and then says on which host
@@ -40,7 +39,8 @@ def train_controller(
     where = {"slots": slots, "precision": precision, "temperature": temperature, "device": device}
     what = {"controller": options["controller"], "z": options["z"]}
     make_world = functools.partial(training_world, task, weights, **where, **what)
-    strategy = make_strategy(start, functools.partial(whitening, make_world, whiten) if whiten else None, **options)
+    on_cpu = functools.partial(make_world, device="cpu")
+    strategy = make_strategy(start, functools.partial(whitening, on_cpu, whiten) if whiten else None, **options)
     about = what if temperature is None else {**what, "temperature": temperature}
     evolve(
         log_name(task, *(options[name] for name in ("controller", "optimizer", "num_episode", "popsize"))),
@@ -94,15 +94,6 @@ def check_options(task, whiten, *, seeds, popsize, init, controller, optimizer, 
         raise UserError("--whiten: the workers wait while rank 0 plays these episodes, so no more than 1000")
     if whiten and controller == "z_hidden":
         raise UserError("--whiten is for controllers of one layer")
-
-
-def check_device(device, workers):
-    """UserError for several workers on one GPU."""
-    number = workers if isinstance(workers, int) else max(number or 2 for _, number in workers)
-    if device == "gpu" and number > 1:
-        raise UserError(
-            "--device gpu: one worker plays on a GPU, and its environments use all cores: take -n 1, or a:1,b:1"
-        )
 
 
 def training_world(

@@ -6,9 +6,9 @@ import numpy as np
 
 from worldmodels.data.episodes import Episodes, hold_out, list_episodes
 from worldmodels.data.frames import FrameStream, some_frames
+from worldmodels.device import use
 from worldmodels.files.writing import atomic_path
 from worldmodels.scripts.cli import positive_int
-from worldmodels.scripts.device import use
 from worldmodels.training import options, schedules
 from worldmodels.training.loop import run_name, train
 
@@ -56,7 +56,7 @@ def train_vae(
     frames = FrameStream(learned, batch_size, seed)
     steps = steps or epochs * frames.steps_per_epoch
 
-    from worldmodels.scripts.backend import keras, set_random_seed
+    from worldmodels.backend import keras, set_random_seed
 
     set_random_seed(seed)
     vae = task.make_vae(precision)

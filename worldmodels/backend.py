@@ -10,12 +10,22 @@ import ctypes
 import logging
 import os
 
-from worldmodels.parallel.threads import quiet_stderr
-from worldmodels.scripts import device
+from worldmodels import device
 from worldmodels.scripts.cli import UserError
+from worldmodels.scripts.streams import quiet_stderr
 
-if device.in_use() == "cpu":
-    os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+
+@contextlib.contextmanager
+def hidden_gpus():
+    """A context in which TensorFlow and JAX find no GPU. Other processes are not to inherit that."""
+    hidden = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+    before = {name: os.environ.get(name) for name in hidden}
+    os.environ |= hidden
+    yield
+    for name, value in before.items():
+        del os.environ[name]
+        if value is not None:
+            os.environ[name] = value
 
 
 def has_driver():
@@ -40,12 +50,15 @@ def has_gpu():
         return False
 
 
-with in_silence():
+with in_silence(), hidden_gpus() if device.in_use() == "cpu" else contextlib.nullcontext():
     import keras
     from keras import layers, ops
 
     if device.in_use() == "gpu" and not has_gpu():
-        raise UserError(f"--device gpu: {keras.backend.backend()} finds no GPU that it can use: leave that option out")
+        raise UserError(
+            f"--device gpu: {keras.backend.backend()} finds no GPU that it can use: leave that option out, or install "
+            "what it needs (see the README)"
+        )
     ops.zeros(())  # the first array
 
 # TensorFlow takes the programs of all Keras models for one, and warns of "excessive retracing" from the fifth on.

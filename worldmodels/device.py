@@ -3,10 +3,10 @@
 The CPU is the default, whatever the machine has: backend.py hides GPUs from Keras unless use("gpu") was called before.
 """
 
-import os
+import sys
 
 DEVICES = ("cpu", "gpu")
-VARIABLE = "WORLDMODELS_DEVICE"  # so that the processes which a script starts know it too
+_in_use = "cpu"
 
 
 def add_option(parser, what):
@@ -14,15 +14,18 @@ def add_option(parser, what):
 
 
 def use(device):
-    """Have this process, and those that it starts, compute on one of DEVICES. Call it before Keras is loaded."""
-    os.environ[VARIABLE] = device
+    """Compute on one of DEVICES, in this process. RuntimeError if Keras has been loaded on another."""
+    global _in_use
+    if device != _in_use and "worldmodels.backend" in sys.modules:
+        raise RuntimeError(f"Keras is on the {_in_use} by now: choose the {device} before anything loads it")
+    _in_use = device
+
+
+def in_use():
+    """One of DEVICES."""
+    return _in_use
 
 
 def note(device):
     """What a result says of its device: nothing of a CPU. Another one rounds otherwise."""
     return {} if device == "cpu" else {"device": device}
-
-
-def in_use():
-    """One of DEVICES."""
-    return os.environ.get(VARIABLE, "cpu")
