@@ -98,19 +98,18 @@ def _as_frames(memory):
 
 
 def _serve(make_env, slots, memory, pipe):
-    """A process's part: reset and step the environments of some slots, until the other end of the pipe is closed."""
+    """A process's part: take steps with actions and reset with seeds, until the other end of the pipe is closed."""
     observations = _as_frames(memory)
     try:
         envs = {slot: make_env() for slot in slots}
         while True:
             answers = []
             for slot, what in pipe.recv():
-                if isinstance(what, int):
-                    observations[slot], _ = envs[slot].reset(seed=what)
-                    answers.append((slot,))
-                else:
+                if isinstance(what, np.ndarray):
                     observations[slot], *result = envs[slot].step(what)
-                    answers.append((slot, *result))
+                else:
+                    (observations[slot], _), result = envs[slot].reset(seed=what), []
+                answers.append((slot, *result))
             pipe.send(answers)
     except (EOFError, ConnectionError):
         pass
