@@ -17,7 +17,7 @@ class Member(NamedTuple):
     host: str
     cores: frozenset  # the numbers of those that it may use
     code: dict  # provenance.code()
-    device: str  # device.in_use()
+    device: str = "cpu"  # device.in_use()
 
 
 def member():
