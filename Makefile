@@ -58,7 +58,7 @@ test_cluster: .venv/installed .venv/installed-dev
 	$(PYTHON) -m pytest tests/cluster
 
 JAX_TESTS = vae rnn controller rollout agent dream doom_dream dream_env loading evaluation published
-JAX_TESTS += sequences schedules training_loop train_vae train_rnn evosax
+JAX_TESTS += sequences schedules training_loop train_vae train_rnn evosax device
 
 test_jax: .venv/installed-jax
 	KERAS_BACKEND=jax $(PYTHON) -m pytest -n 2 --dist loadfile $(JAX_TESTS:%=tests/test_%.py)
