@@ -48,10 +48,15 @@ def labelled_game():
     return game
 
 
+def recorded_episodes(env, seeds):
+    """The Episodes, with their Frames, of the player of extract.py."""
+    world = Environments([env], HeldActions(DOOM), DOOM.max_steps, record=True)
+    return run_episodes(world, [Job(seed) for seed in seeds])
+
+
 def random_episodes(env, seeds):
     """{seed: actions (T, 1)} of the player of extract.py."""
-    world = Environments([env], HeldActions(DOOM), DOOM.max_steps, record=True)
-    return {e.job.seed: e.frames.actions for e in run_episodes(world, [Job(seed) for seed in seeds])}
+    return {e.job.seed: e.frames.actions for e in recorded_episodes(env, seeds)}
 
 
 def watch(labelled, envs, seed, actions):

@@ -10,15 +10,14 @@ that nothing was trained on.
 from pathlib import Path
 
 import numpy as np
+from doom_resolution import recorded_episodes
 
 from doomrnn.env import DoomTakeCover
 from doomrnn.task import DOOM
-from worldmodels.data.policies import HeldActions
 from worldmodels.data.seeds import EVALUATION
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
 from worldmodels.parallel.threads import limit_threads
-from worldmodels.rollout import Environments, Job, run_episodes
 from worldmodels.scripts.cli import Parser, positive_int, run
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_what_m_foresees.json"
@@ -67,8 +66,7 @@ def measure(*, weights, episodes):
     from worldmodels.playing.loading import load_world_model
 
     vae, rnn = load_world_model(DOOM, weights)
-    world = Environments([DoomTakeCover()], HeldActions(DOOM), DOOM.max_steps, record=True)
-    rows = list(rows_of(vae, run_episodes(world, [Job(seed) for seed in EVALUATION[:episodes]])))
+    rows = list(rows_of(vae, recorded_episodes(DoomTakeCover(), EVALUATION[:episodes])))
     length = max(len(z) for z, _ in rows)
     found = [one for k in range(0, len(rows), BATCH) for one in foresee(rnn, rows[k : k + BATCH], length)]
     nats = float(np.concatenate([nats for nats, _ in found]).mean())

@@ -50,8 +50,8 @@ def _launch(workers):
             command += ["--host", ",".join(f"{host}:{n}" for host, n in places)]
         command += [sys.executable, *sys.orig_argv[1:]]
         code, reported, own = _run(command, environment, ending)
-        if _code(ending) is not None:  # a rank has said why; mpirun's own code is that of any rank it killed
-            code = _code(ending)
+        if (left := _code(ending)) is not None:  # a rank has said why; mpirun's own code is that of any rank it killed
+            code = left
         elif reported:
             code = 2
         elif code:

@@ -1,4 +1,4 @@
-"""One process, so many threads: set before numpy, TensorFlow and Keras are loaded, since each reads it only once."""
+"""One process, one thread: set before numpy, TensorFlow and Keras are loaded, since each reads it only once."""
 
 import os
 
