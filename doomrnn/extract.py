@@ -21,7 +21,7 @@ TOO_SHORT = DOOM.shortest_episode - 1
 
 def survey(episode):
     """Its frames, and how many episodes were played for it."""
-    return np.array([episode.steps, 1 + episode.job.seed // STRIDE])
+    return np.array([episode.steps, 1 + (episode.job.seed - episode.job.tag) // STRIDE])
 
 
 def describe(coverage):

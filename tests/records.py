@@ -8,7 +8,7 @@ from worldmodels.files.writing import save_npz
 
 def make_record(folder, lengths, first=0):
     """Episode files of some lengths: every pixel of frame t of episode n is (n, t, 0), and every action (n, n, n)."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     for number, length in enumerate(lengths, first):
         obs = np.zeros((length, 64, 64, 3), np.uint8)
         obs[..., 0] = number

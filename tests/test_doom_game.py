@@ -268,13 +268,13 @@ def test_a_file_whose_episodes_are_all_short_is_an_error(tmp_path, monkeypatch):
     impatient = dataclasses.replace(DOOM, shortest_episode=MAX_STEPS)
     policy = functools.partial(HeldActions, DOOM)
     with pytest.raises(UserError, match="none of 2 episodes for file 5 had 2100 frames"):
-        list(extraction.extract_numbers(impatient, None, policy, doomrnn.extract.survey, tmp_path, [5]))
+        list(extraction.extract_numbers(impatient, None, policy, 1, doomrnn.extract.survey, tmp_path, [5]))
 
 
 def test_an_environment_whose_frames_are_of_another_size_is_named(tmp_path):
-    policy = functools.partial(HeldActions, DOOM)
+    policy, survey = functools.partial(HeldActions, DOOM), doomrnn.extract.survey
     with pytest.raises(UserError, match=r"observations are Box\(.* not \(64, 64, 3\) uint8"):
-        list(extraction.extract_numbers(DOOM, Continuous_MountainCarEnv, policy, doomrnn.extract.survey, tmp_path, [0]))
+        list(extraction.extract_numbers(DOOM, Continuous_MountainCarEnv, policy, 1, survey, tmp_path, [0]))
 
 
 def test_playing_without_a_display_is_one_line(tmp_path, monkeypatch):

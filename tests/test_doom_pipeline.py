@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from scripts import STEPS_BEFORE, Scripts, kill_when
 
+from worldmodels.controller import load_parameters, parameters_fingerprint
+
 SCRIPTS = Scripts("doomrnn")
 run, start, error_of = SCRIPTS.run, SCRIPTS.start, SCRIPTS.error_of
 BEST = "log/doomrnn.cma.2.4.best.json"
@@ -48,6 +50,24 @@ def test_evolution_in_the_dream_leaves_the_logs_of_the_reference(folder):
     assert [row[0] for row in json.loads((folder / "log/doomrnn.cma.2.4.hist.json").read_text())] == [1, 2]
     about = json.loads((folder / "log/doomrnn.cma.2.4.run.json").read_text())
     assert about["temperature"] == 1.15 and about["controller"] == "z_c_h"
+
+
+def test_v_and_m_learn_on_from_what_the_agent_meets(folder, tmp_path):
+    shutil.copytree(folder / "record", tmp_path / "record")
+    weights, agent = folder / "weights", ("--controller", folder / BEST, "--weights", folder / "weights")
+    run(tmp_path, "extract.py", *agent, "--episodes", 3, "--out", "record/agent")
+    made_with = json.loads((tmp_path / "record/agent/coverage.json").read_text())["made_with"]
+    best, _ = load_parameters(folder / BEST, 1088)
+    assert made_with["parameters_sha256"] == parameters_fingerprint(best) and "agent" in made_with["policy"]
+    options = ("--steps", 2, "--batch_size", 20, "--out", "better/vae.weights.h5")
+    run(tmp_path, "vae_train.py", *options, "--init", weights / "vae.weights.h5")
+    first, on = (
+        np.genfromtxt(path / "vae.losses.csv", delimiter=",", names=True) for path in (weights, tmp_path / "better")
+    )
+    assert on["held_out_loss"] < first["held_out_loss"]  # it began where the other one ended
+    run(tmp_path, "series.py", "--vae", "better/vae.weights.h5")
+    with np.load(tmp_path / "series/series.npz") as data:
+        assert len(data["length"]) == 11
 
 
 def test_killed_evolution_goes_on_to_the_same_end(folder, tmp_path):

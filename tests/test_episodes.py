@@ -24,6 +24,15 @@ def test_episodes_are_listed_by_seed_and_temporary_files_left_out(tmp_path):
     assert [path.stem for path in list_episodes(tmp_path)] == ["9", "10", "11"]
 
 
+def test_episodes_of_inner_folders_are_merged_evenly_so_that_the_last_ones_are_of_all(tmp_path):
+    make_record(tmp_path, [1] * 40)
+    make_record(tmp_path / "agent", [1] * 20)
+    files = list_episodes(tmp_path)
+    learned, held_out = hold_out(files)
+    assert len(files) == 60 and len(learned) == 57
+    assert {path.relative_to(tmp_path).as_posix() for path in held_out} == {"38.npz", "39.npz", "agent/19.npz"}
+
+
 @pytest.mark.parametrize("folder", ["", "missing"])
 def test_empty_or_missing_folder_says_run_extract_first(tmp_path, folder):
     with pytest.raises(UserError, match=r"run extract\.py first"):

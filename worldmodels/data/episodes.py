@@ -20,13 +20,23 @@ WORDS = "an episode", "run extract.py again, or name another --data"
 
 
 def list_episodes(folder):
-    """The .npz files of a folder, ordered by seed. UserError if there are none."""
-    files = [path for path in Path(folder).glob("*.npz") if not path.name.startswith(".")]
-    if not files:
+    """The .npz files of a folder, ordered by seed; UserError if there are none.
+
+    Those of the folders in it are merged evenly, so that the last 5 % are the last 5 % of each.
+    """
+    folders = {}
+    for path in Path(folder).rglob("*.npz"):
+        if not path.name.startswith("."):
+            folders.setdefault(path.parent, []).append(path)
+    places = {}
+    for parent, files in folders.items():
+        files.sort(key=lambda path: (len(path.stem), path.stem))
+        places |= {path: ((i + 0.5) / len(files), str(parent)) for i, path in enumerate(files)}
+    if not places:
         raise UserError(
             f"there are no episodes (*.npz) in {folder}: run extract.py first, or name their folder with --data"
         )
-    return sorted(files, key=lambda path: (len(path.stem), path.stem))
+    return sorted(places, key=places.get)
 
 
 def hold_out(files, share=0.05):

@@ -1,5 +1,8 @@
 """Step 1 of a task: episodes of random play as files `<number>.npz`, played by several processes, killed and gone on.
 
+With --controller a trained agent plays, and gets further into the task than a random player: V and M learn on from the
+episodes of both, and C from dreams of the better M (paper, section 5: iterative training).
+
 A file holds obs uint8 (T, 64, 64, 3), action float16 (T, A), the action taken on seeing that obs, and coverage, a few
 numbers of the task's that say what the episode shows. `coverage.json` in the folder says how they were made.
 File k is the first episode that is long enough (Task.shortest_episode) among the seeds k, k + STRIDE, k + 2 STRIDE, ...
@@ -13,18 +16,23 @@ import numpy as np
 from tqdm import tqdm
 
 from worldmodels.data.episodes import FRAME
+from worldmodels.data.policies import NoisyAgent
 from worldmodels.data.seeds import TRAINING
 from worldmodels.files.provenance import origin
 from worldmodels.files.reading import load_json, load_npz
 from worldmodels.files.writing import make_folder, save_json, save_npz
 from worldmodels.parallel import shards
 from worldmodels.parallel.processes import available_cores
+from worldmodels.parallel.threads import limit_threads
 from worldmodels.parallel.workers import run_in_processes
+from worldmodels.playing.loading import find_agent
 from worldmodels.rollout import Environments, Job, run_episodes
 from worldmodels.scripts.cli import UserError, positive_int, seed
 
 STRIDE = 10**7  # from one of a file's seeds to the next
 TRIES = 100  # all below 2^30, the end of the seeds that are for training (seeds.py)
+END = object()
+AGENT_SLOTS = 16  # episodes that a process plays at a time
 
 
 def add_options(parser):
@@ -34,15 +42,35 @@ def add_options(parser):
     add("--workers", type=positive_int, default=available_cores(), help="processes")
     add("--out", default="record", help="folder for the episodes")
     add("--seed", type=seed, default=0, help="number and seed of the first episode; the others follow")
+    add("--controller", metavar="FILE", help="C of a trained agent, which plays with noise on its parameters, in place "
+        "of the random player; its V and M are found by it")  # fmt: skip
+    add("--weights", help="folder of that agent's V and M, if it is neither weights/ nor pretrained/")
     shards.add_option(parser)
 
 
-def extract(task, make_policy, survey, describe, made_with, *, episodes, workers, out, seed, shard, make_env=None):
+def extract(
+    task,
+    make_policy,
+    survey,
+    describe,
+    made_with,
+    *,
+    episodes,
+    workers,
+    out,
+    seed,
+    shard,
+    controller=None,
+    weights=None,
+    make_env=None,
+):
     """Play what is not in the folder `out` yet, with a progress bar, and say at the end what the episodes show.
 
     make_policy(): the random player, an agent of one slot. make_env: if not the task's. survey(episode): its coverage,
         an array (K,). These three have to be picklable.
     describe(coverage): of all episodes, (N, K) -> lines to print, and a dict for coverage.json.
+    controller: the file of a C to play with, in place of the random player (policies.NoisyAgent). weights: as in
+        load_agent.
     made_with: a dict that says how; UserError if the folder's episodes were made in another way.
     shard: which of the episodes are this call's (shards.py); what they show is said by the call that has all.
     """
@@ -51,6 +79,12 @@ def extract(task, make_policy, survey, describe, made_with, *, episodes, workers
     if numbers.stop > limit:
         raise UserError(f"--seed and --episodes together reach too far: at most {limit:,} are for random rollouts")
     numbers = shards.part_of(numbers, shard)
+    slots = 1  # of a random player nothing is batched
+    if controller:
+        agent, slots = find_agent(task, controller, weights), AGENT_SLOTS
+        make_policy = functools.partial(NoisyAgent, task, controller, weights, slots)
+        made_with = made_with | {"policy": "trained agent with noise", "z": agent.z, **agent.facts}
+        limit_threads()
     make_folder(out)
     _check_same(out, made_with)
     covered = {number: coverage for number in numbers if (coverage := _coverage_of(out, number)) is not None}
@@ -58,7 +92,8 @@ def extract(task, make_policy, survey, describe, made_with, *, episodes, workers
     if covered:
         print(f"{len(covered)} of {len(numbers)} episodes are in {out} already")
     start = time.monotonic()
-    rows, work = list(covered.values()), functools.partial(extract_numbers, task, make_env, make_policy, survey, out)
+    rows = list(covered.values())
+    work = functools.partial(extract_numbers, task, make_env, make_policy, slots, survey, out)
     with tqdm(total=len(numbers), initial=len(covered), unit="episode") as progress:
         for coverage in run_in_processes(work, missing, min(workers, len(missing))):
             rows.append(coverage)
@@ -71,25 +106,37 @@ def extract(task, make_policy, survey, describe, made_with, *, episodes, workers
     save_json(_report_path(out), report | {"wall_seconds": round(time.monotonic() - start, 1), "mean": mean}, indent=1)
 
 
-def extract_numbers(task, make_env, make_policy, survey, folder, numbers):
-    """A worker's part: play the files' episodes, write them, and yield the coverage of each.
-
-    One at a time: nothing of a random player is batched, so one slot is as fast as many.
-    """
-    env = (make_env or task.make_env)()
-    if (env.observation_space.shape, env.observation_space.dtype) != (FRAME, np.uint8):
-        raise UserError(f"the environment's observations are {env.observation_space}, not {FRAME} uint8: mend env.py")
-    world = Environments([env], make_policy(), task.max_steps, record=True)
-    for number in numbers:
-        for attempt in range(TRIES):
-            (episode,) = run_episodes(world, [Job(number + STRIDE * attempt)])
+def extract_numbers(task, make_env, make_policy, slots, survey, folder, numbers):
+    """A worker's part: play the files' episodes, `slots` at a time, write them, and yield the coverage of each."""
+    envs = [(make_env or task.make_env)() for _ in range(slots)]
+    space = envs[0].observation_space
+    if (space.shape, space.dtype) != (FRAME, np.uint8):
+        raise UserError(f"the environment's observations are {space}, not {FRAME} uint8: mend env.py")
+    world, numbers, again = Environments(envs, make_policy(), task.max_steps, record=True), iter(numbers), []
+    while True:
+        for episode in run_episodes(world, _jobs(numbers, again)):
+            job = episode.job
             if episode.steps >= task.shortest_episode:
-                break
+                coverage = survey(episode)
+                save_episode(folder, job.tag, episode.frames, coverage)
+                yield coverage
+            elif job.seed == job.tag + STRIDE * (TRIES - 1):
+                raise UserError(f"none of {TRIES} episodes for file {job.tag} had {task.shortest_episode} frames")
+            else:
+                again.append(job._replace(seed=job.seed + STRIDE))
+        if not again:  # or the last ones were too short
+            return
+
+
+def _jobs(numbers, again):
+    """The next tries of files whose episodes were too short, then the first tries of the next numbers."""
+    while True:
+        if again:
+            yield again.pop()
+        elif (number := next(numbers, END)) is END:
+            return
         else:
-            raise UserError(f"none of {TRIES} episodes for file {number} had {task.shortest_episode} frames")
-        coverage = survey(episode)
-        save_episode(folder, number, episode.frames, coverage)
-        yield coverage
+            yield None if number is None else Job(number, tag=number)
 
 
 def save_episode(folder, number, frames, coverage):

@@ -1,4 +1,4 @@
-"""Random policies, for the data that V and M learn from: agents for the rollout loop (rollout.Environments)."""
+"""Who plays for the data that V and M learn from: agents for the rollout loop (rollout.Environments)."""
 
 import numpy as np
 
@@ -87,3 +87,30 @@ class RandomAgents:
             agent = self.agents[slot]
             agent.h, agent.c = np.nan_to_num(agent.h), np.nan_to_num(agent.c)
         return np.nan_to_num(np.concatenate(actions))
+
+
+class NoisyAgent:
+    """A trained agent with noise on C: each episode is played by another neighbour of it, some as good, some bad.
+
+    To every parameter of C a normal number is added, whose standard deviation is drawn for the episode: from 0 to that
+    of C's own parameters. So M sees what the agent does, what else could be done in its place, and how both end.
+
+    controller, weights: C's file and the folder of its V and M, as in load_agent.
+    """
+
+    def __init__(self, task, controller, weights, slots):
+        from worldmodels.agent import Agent
+        from worldmodels.playing.loading import load_agent
+
+        trained = load_agent(task, controller, weights)
+        self.params = trained.params
+        self.agent = Agent(*trained[:3], task.to_action, slots, task.max_steps, trained.z)
+
+    def start(self, slot, job):
+        rng = job.rng().spawn(1)[0]  # the agent itself draws z's noise from job.rng()
+        noise = rng.uniform() * self.params.std() * rng.standard_normal(len(self.params))
+        self.agent.start(slot, job._replace(params=self.params + noise))
+
+    def act(self, slots, observations):
+        """slots: (n,) int, observations: (n, 64, 64, 3) uint8 -> actions (n, A) float32."""
+        return self.agent.act(slots, observations)

@@ -10,6 +10,8 @@ def add_options(parser, *, data, out, rows, learning_rate, choices, schedule):
     """data: the default and its help. rows: what a batch is made of. choices: of schedules, the default `schedule`."""
     add = parser.add_argument
     add("--data", default=data[0], help=data[1])
+    add("--init", metavar="FILE",
+        help="weights to start from in place of random ones, such as those trained on fewer episodes")  # fmt: skip
     add("--out", default=out, help="file for the trained weights; all else that is written goes beside it")
     add("--batch_size", type=positive_int, default=100, help=f"{rows} in a batch")
     schedules.add_options(parser, choices, schedule, learning_rate)

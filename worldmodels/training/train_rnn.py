@@ -31,7 +31,6 @@ def add_options(parser, *, steps, sequence, schedule="constant"):
         schedule=schedule,
     )
     add = parser.add_argument
-    add("--init", metavar="FILE", help="weights to start from in place of random ones: an M trained on fewer episodes")
     add("--steps", type=positive_int, default=steps,
         help="batches to train on, with those of a run that is continued")  # fmt: skip
     add("--sequence", type=positive_int, default=sequence, help="frames in a sequence, through which gradients flow")

@@ -7,6 +7,7 @@ import numpy as np
 from worldmodels.data.episodes import Episodes, hold_out, list_episodes
 from worldmodels.data.frames import FrameStream, some_frames
 from worldmodels.device import use
+from worldmodels.files.weights import load_weights
 from worldmodels.files.writing import atomic_path
 from worldmodels.scripts.cli import positive_int
 from worldmodels.training import options, schedules
@@ -37,6 +38,7 @@ def train_vae(
     task,
     *,
     data,
+    init,
     out,
     epochs,
     steps,
@@ -60,6 +62,8 @@ def train_vae(
 
     set_random_seed(seed)
     vae = task.make_vae(precision)
+    if init:
+        load_weights(vae, init, "V")
     vae.compile(keras.optimizers.Adam(schedules.learning_rate(schedule, learning_rate, steps)))
     pictures = some_frames(held_out if len(held_out) else learned, HELD_OUT_FRAMES)
     losses = train(
@@ -73,6 +77,7 @@ def train_vae(
             "batch_size": batch_size,
             "seed": seed,
             "precision": precision,
+            "init": init,
             "schedule": schedules.description(schedule, steps),
         },
         tensorboard=tensorboard,
