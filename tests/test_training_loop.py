@@ -168,6 +168,9 @@ def test_a_damaged_checkpoint_says_restart(tmp_path):
     assert not loads()
     save_sealed(checkpoint.path, about, arrays | {"model0": np.zeros((2, 1))})
     assert not loads()
+    for wrong in ({"step": "three"}, {"stream": "three"}, {"stream": {}}):  # a checksum says nothing of what it seals
+        save_sealed(checkpoint.path, about | wrong, arrays)
+        assert not loads()
 
 
 def test_nan_loss_stops_and_keeps_the_last_good_weights(tmp_path, every_step):

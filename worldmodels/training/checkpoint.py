@@ -1,5 +1,6 @@
 """The checkpoint of a training: one file with everything needed to go on."""
 
+from worldmodels.files.reading import reading
 from worldmodels.files.sealed import load_sealed, save_sealed
 from worldmodels.files.weights import save_weights
 from worldmodels.scripts.cli import UserError
@@ -25,16 +26,19 @@ class Checkpoint:
         """Fill model, optimizer and stream. Returns the step, 0 if there is no checkpoint."""
         if not self.path.exists():
             return 0
-        about, arrays = load_sealed(self.path, *WORDS)
-        self._compare(about["settings"])
-        variables = self._variables()
-        if {n: v.shape for n, v in arrays.items()} != {n: tuple(v.shape) for n, v in variables.items()}:
-            raise UserError(f"{self.path} is of another model: the task, or this program, has changed: {WORDS[1]}")
-        for name, variable in variables.items():
-            variable.assign(arrays[name])
-        if not self.stream.restore(about["stream"]):
+        with reading(self.path, *WORDS):
+            about, arrays = load_sealed(self.path, *WORDS)
+            step = int(about["step"])
+            self._compare(about["settings"])
+            variables = self._variables()
+            if {n: v.shape for n, v in arrays.items()} != {n: tuple(v.shape) for n, v in variables.items()}:
+                raise UserError(f"{self.path} is of another model: the task, or this program, has changed: {WORDS[1]}")
+            for name, variable in variables.items():
+                variable.assign(arrays[name])
+            restored = self.stream.restore(about["stream"])
+        if not restored:
             print("the episodes have changed: going on with the new ones (some held-out ones may be known from before)")
-        return about["step"]
+        return step
 
     def remove(self):
         self.path.unlink(missing_ok=True)
