@@ -28,7 +28,7 @@ def train_controller(
     temperature: of the dreams that C learns in; if None, it learns in the environment. whiten: episodes played with
     the first parameters, by which the coordinates of the search are chosen. The others are those of add_options().
     """
-    check_options(task, whiten, **options)
+    check_options(whiten, **options)
     use("cpu" if ranks.leads() else device)  # rank 0, which may play some episodes first, leaves a GPU to its worker
     controller = task.make_controller(options["controller"])
     start = np.zeros(controller.num_params)
@@ -79,7 +79,7 @@ def plan_of(*, seeds, **options):
     return Plan(pairing=seeds, **{name: value for name, value in options.items() if name in names})
 
 
-def check_options(task, whiten, *, seeds, popsize, init, controller, optimizer, mean_rate, constant_sigma, **_):
+def check_options(whiten, *, seeds, popsize, init, controller, optimizer, mean_rate, constant_sigma, **_):
     """UserError for options that do not go together."""
     if optimizer in evosax_strategy.OPTIMIZERS:
         if seeds == "mirrored" or mean_rate != 1 or constant_sigma or whiten:
