@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import sys
 
+import h5py
 import numpy as np
 import pytest
 from expert import SHORT, generate_expert, in_this_process
@@ -107,9 +109,22 @@ def test_a_killed_export_leaves_no_dataset_and_goes_on(folder, export, tmp_path,
     assert [path.name for path in tmp_path.rglob("*.hdf5")] == ["main_data.hdf5"]
 
 
+def test_a_damaged_part_of_a_killed_export_is_made_anew(folder, export, tmp_path):
+    parts = tmp_path / "datasets" / "carracing" / ".expert-v0.unfinished" / "episodes"
+    parts.mkdir(parents=True)
+    (parts / "episode_0.hdf5").write_bytes(b"no HDF5")
+    h5py.File(parts / "episode_1.hdf5", "w").close()  # nothing in it says of which rollout it is
+    assert export(folder).total_episodes == 3
+
+
 def replace_by_another_agents(folder):
     """A whole rollout, but of another seed."""
     (folder / "rollout_1.npz").write_bytes((folder / "rollout_2.npz").read_bytes())
+
+
+def replace_by_a_pipe(folder):
+    (folder / "rollout_1.npz").unlink()
+    os.mkfifo(folder / "rollout_1.npz")  # opened, it would wait for ever
 
 
 def note_as_incomplete(folder):
@@ -124,6 +139,7 @@ WRONG = {
     r"a rollout is damaged, or another kind of file: .*rollout_2\.npz.*; run gen": lambda f: (
         f / "rollout_2.npz"
     ).write_bytes(b"PK"),
+    r"rollout_1\.npz should be a rollout, but is no file: run gen": replace_by_a_pipe,
     "are not complete: run generation_script.py again": note_as_incomplete,
     "the manifest of the rollouts is missing": lambda f: (f / "manifest.json").unlink(),
 }

@@ -71,7 +71,11 @@ def test_without_a_seed_or_a_file_it_is_one_line(copy, tmp_path):
         with pytest.raises(UserError, match=words):
             check(tmp_path / name)
     (tmp_path / "other.npz").rename(copy)
-    (tmp_path / "manifest.json").write_text(json.dumps({"rollouts": []}))
+
+
+@pytest.mark.parametrize("made_with", [{}, {"seed": "7"}, {"seed": -7}, {"seed": 7, "colors": "red"}])
+def test_a_manifest_that_does_not_say_how_the_rollouts_were_made_is_one_line(copy, tmp_path, made_with):
+    (tmp_path / "manifest.json").write_text(json.dumps({"rollouts": [], "made_with": made_with}))
     with pytest.raises(
         UserError,
         match=r"the manifest of the rollouts is damaged, or another kind of file: .*; it knows the seed: restore it",

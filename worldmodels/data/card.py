@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from worldmodels.data.expert import DTYPES, KEYS, load_rollout, rollout_path, shapes
+from worldmodels.data.expert import COLORS, DTYPES, KEYS, load_rollout, rollout_path, shapes
 from worldmodels.files.writing import atomic_path
 from worldmodels.playing.video import enlarge, write_video
 
@@ -19,10 +19,6 @@ MEANINGS = (
     "`[t]` is what `actions[t]` brought",
     "True at the episode's last step, and always at the last index",
 )
-COLORS = {
-    "plain": "plain: as the environment draws it for its agent",
-    "2018": "2018: as the code of 2018 shows it to an agent, contrast-stretched and one level off",
-}
 
 
 def write_card(task, folder, manifest, anew):

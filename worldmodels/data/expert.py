@@ -25,6 +25,10 @@ DTYPES = {  # of the arrays in KEYS, by the name of the layout; "float64" is tha
     "uint8": ("uint8", "float32", "float64", "bool"),
     "float64": ("float64", "float64", "float64", "bool"),
 }
+COLORS = {  # of the observations
+    "plain": "plain: as the environment draws it for its agent",
+    "2018": "2018: as the code of 2018 shows it to an agent, contrast-stretched and one level off",
+}
 AGAIN = "run generation_script.py again, which makes it anew"
 _SUMMARY = {"seed": int, "score": float, "steps": int, "finished": bool, "bytes": int}
 _BEFORE = {"z": "sample", "colors": "plain"}  # what was done when a manifest did not say it
@@ -159,6 +163,8 @@ def load_manifest(folder, remedy=AGAIN):
     path, what = Path(folder) / "manifest.json", "the manifest of the rollouts"
     data = load_json(path, what, dict, remedy)
     with reading(path, what, remedy):
-        data["made_with"] = _BEFORE | dict(data["made_with"])
+        made_with = data["made_with"] = _BEFORE | dict(data["made_with"])
+        if type(seed := made_with["seed"]) is not int or seed < 0 or made_with["colors"] not in COLORS:
+            raise ValueError("it names no seed, or no known colours")
         data["rollouts"] = [row | {key: kind(row[key]) for key, kind in _SUMMARY.items()} for row in data["rollouts"]]
     return {"complete": False, "played": None} | data

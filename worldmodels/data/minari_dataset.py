@@ -18,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from worldmodels.data.expert import AGAIN, env_options, load_manifest, load_rollout, rollout_number, rollout_path
+from worldmodels.files.reading import reading
 from worldmodels.files.writing import atomic_path, make_folder
 from worldmodels.parallel.processes import available_cores
 from worldmodels.parallel.workers import run_in_processes
@@ -67,8 +68,8 @@ def convert(task, folder, parts, jobs):
     """A worker's part: write one file for each (number, row of the manifest); yield the number."""
     for k, row in jobs:
         path = rollout_path(folder, k)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
         frames, _ = load_rollout(task, path)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
         if row.get("sha256", digest) != digest:
             raise UserError(
                 f"{path} is not the rollout that manifest.json notes: it is damaged, or of another run, agent or "
@@ -102,10 +103,11 @@ def _part(parts, k):
 
 def _is_part_of(path, row):
     """Whether a rollout was converted already, when we were killed."""
-    if not path.exists():
+    try:
+        with reading(path, "a converted rollout"), h5py.File(path) as file:
+            return file.attrs["sha256"] == row.get("sha256")
+    except UserError:  # it is not there, or damaged: it is made anew
         return False
-    with h5py.File(path) as file:
-        return file.attrs["sha256"] == row.get("sha256")
 
 
 def _check_numbers(folder, manifest):
