@@ -61,7 +61,7 @@ def test_damaged_files_are_named_with_what_to_do(tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(
             UserError,
-            match=r"an episode is damaged, or another kind of file: .*0\.npz.*; run extract\.py again, or",
+            match=r"an episode is damaged, or another kind of file: .*0\.npz; remove it and run extract\.py again, or",
         ):
             read(path)
 

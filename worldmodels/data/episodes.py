@@ -16,7 +16,8 @@ from worldmodels.files.reading import load_npz, reading
 from worldmodels.scripts.cli import UserError
 
 FRAME = (64, 64, 3)
-WORDS = "an episode", "run extract.py again, or name another --data"
+# extract.py alone would leave the file: it does not read the frames of episodes that are there.
+WORDS = "an episode", "remove it and run extract.py again, or name another --data"
 
 
 def list_episodes(folder):
