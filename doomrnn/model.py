@@ -26,8 +26,6 @@ def options():
         parser.error("--resolution goes with doomreal: V draws the dream")
     if given["world"] == "doomreal" and given["temperature"]:
         parser.error("--temperature goes with doomrnn: the game has none")
-    if given["world"] == "doomrnn" and (given["precision"] != "float32" or given["z"]):
-        parser.error("--precision and --z go with doomreal: V, which they are about, does not look at dreams")
     return given
 
 

@@ -165,7 +165,7 @@ def test_a_step_whose_input_is_missing_names_the_step_before(tmp_path, script, b
         (("doomreal", "norender", "x.json", "--temperature", 1), "--temperature goes with doomrnn"),
         (("doomrnn", "norender", "x.json", "--video", "v.mp4"), "go with render"),
         (("doomrnn", "norender", "x.json"), "x.json"),
-        (("doomrnn", "norender", "x.json", "--z", "mean"), "--precision and --z go with doomreal"),
+        (("doomrnn", "norender", "x.json", "--z", "mean"), "--precision and --z do not go with a dream"),
         (("doomreal", "norender", "x.json", "--episodes", 0), "--episodes"),
         (("doom", "norender", "x.json"), "doomreal"),
     ],

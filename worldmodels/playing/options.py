@@ -10,7 +10,7 @@ from worldmodels.parallel.processes import available_cores
 from worldmodels.playing.evaluation import evaluate
 from worldmodels.playing.watch import check_screen, watch
 from worldmodels.scripts import precision
-from worldmodels.scripts.cli import positive_int, seed
+from worldmodels.scripts.cli import UserError, positive_int, seed
 
 EPISODES = 100  # what the paper's scores are taken over
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -63,6 +63,8 @@ def play_agent(task, where, *, mode, controller, dream=False, **options):
 
     options: those of add_options() and add_screen_options(). `evaluate` and `watch` have most of them in common.
     """
+    if dream and (options.get("z") or options.get("precision", "float32") != "float32"):
+        raise UserError("--precision and --z do not go with a dream: V, which they are about, does not look at it")
     rendered = mode == "render"
     for name in ("workers", "results", "shard", "device") if rendered else ("video", "frames"):
         del options[name]
