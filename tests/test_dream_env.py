@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
-from test_dream import STARTS, A, H, K, Z, dream, small_rnn
+from small_dreams import STARTS, A, H, K, Z, dream, small_rnn
 
 import carracing  # noqa: F401  registers the environments
 from worldmodels.dream import Dreams
