@@ -5,7 +5,7 @@ MPI ranks, writes a checkpoint every generation, and goes on from it when the sa
 """
 
 from carracing.task import CARRACING
-from worldmodels.evolving.options import add_options, add_whitening
+from worldmodels.evolving.options import add_environment_options, add_options
 from worldmodels.scripts import precision
 from worldmodels.scripts.cli import Parser, run
 from worldmodels.training.train_controller import train_controller
@@ -14,7 +14,7 @@ from worldmodels.training.train_controller import train_controller
 def main():
     parser = Parser(description=__doc__.splitlines()[0])
     add_options(parser, CARRACING)
-    add_whitening(parser)
+    add_environment_options(parser)
     precision.add_option(parser)
     train_controller(CARRACING, **vars(parser.parse_args()))
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from worldmodels.controller import load_parameters
 from worldmodels.evolution import evolve
-from worldmodels.evolving.options import ESSENTIAL, add_options, log_name
+from worldmodels.evolving.options import ESSENTIAL, add_environment_options, add_options, log_name
 from worldmodels.parallel import mpi
 from worldmodels.scripts.cli import Parser, run
 from worldmodels.training.train_controller import make_strategy, plan_of
@@ -56,6 +56,7 @@ def settings(*words):
     """The options of a command line."""
     parser = Parser()
     add_options(parser, TASK)
+    add_environment_options(parser)
     return vars(parser.parse_args(words))
 
 

@@ -8,7 +8,7 @@ from local_evolution import LocalQueue, played_by, read
 
 from carracing.task import CARRACING
 from worldmodels.controller import save_parameters
-from worldmodels.evolving.options import add_options, add_whitening
+from worldmodels.evolving.options import add_environment_options, add_options
 from worldmodels.scripts.cli import Parser, UserError
 from worldmodels.training.train_controller import train_controller
 
@@ -22,7 +22,7 @@ def train(untrained, folder, *words, queue=None):
     """Returns the queue that played."""
     parser = Parser()
     add_options(parser, CARRACING)
-    add_whitening(parser)
+    add_environment_options(parser)
     options = vars(parser.parse_args([*TINY, "--weights", str(untrained.weights), "--log", str(folder), *words]))
     with played_by(queue or LocalQueue()) as queue:
         train_controller(CARRACING, **options)

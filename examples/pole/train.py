@@ -2,7 +2,7 @@
 
 from task import POLE
 
-from worldmodels.evolving.options import add_options
+from worldmodels.evolving.options import add_environment_options, add_options
 from worldmodels.scripts.cli import Parser, run
 from worldmodels.training.train_controller import train_controller
 
@@ -10,6 +10,7 @@ from worldmodels.training.train_controller import train_controller
 def main():
     parser = Parser(description=__doc__)
     add_options(parser, POLE)
+    add_environment_options(parser)
     train_controller(POLE, **vars(parser.parse_args()))
 
 

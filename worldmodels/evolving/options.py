@@ -80,9 +80,6 @@ def add_options(parser, task, slots=32):
         help="antithetic (paper): the two halves of the population share episodes; common: all candidates play the "
         "same ones, which takes noise out of their ranks; mirrored: candidates come in pairs opposite each other at "
         "the mean, a pair shares its episodes, and is ranked by the difference")  # fmt: skip
-    add("--patience", type=non_negative_int, default=0,
-        help="end a training episode after so many steps without a reward and charge the rest at the last one; "
-        "0: never (paper). Evaluations are always played to the end")  # fmt: skip
     add("--mean_rate", type=fraction, default=1.0,
         help="share of CMA-ES's step that the mean makes. Below 1 it takes fewer wrong turns where scores are noisy, "
         "while candidates stay as far from it as before")  # fmt: skip
@@ -95,13 +92,15 @@ def add_options(parser, task, slots=32):
         "mean itself, as the paper). The search does not depend on it")  # fmt: skip
 
 
-def add_whitening(parser):
-    """The option of a task whose C learns in the environment."""
-    parser.add_argument(
-        "--whiten", type=non_negative_int, default=0, metavar="EPISODES",
+def add_environment_options(parser):
+    """The options of a task whose C learns in the environment: a dream rewards every step, and does without V."""
+    add = parser.add_argument
+    add("--patience", type=non_negative_int, default=0,
+        help="end a training episode after so many steps without a reward and charge the rest at the last one; "
+        "0: never (paper). Evaluations are always played to the end")  # fmt: skip
+    add("--whiten", type=non_negative_int, default=0, metavar="EPISODES",
         help="play so many with --init first, and search where every component of what C reads counts alike, however "
-        "little it varies (0: in the parameters themselves, as the paper)",
-    )  # fmt: skip
+        "little it varies (0: in the parameters themselves, as the paper)")  # fmt: skip
 
 
 def log_name(task, controller, optimizer, num_episode, popsize):
