@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import io
 import json
+import os
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -102,9 +103,11 @@ def test_a_damaged_file_is_one_line_and_the_rest_is_reported(tmp_path, capsys):
     (tmp_path / "note" / f"{NAME}.run.json").write_text('{"starts": [5]}')
     (tmp_path / "x.seed1.json").write_text('{"task": "a"}')
     (tmp_path / "a.losses.csv").write_text("x" * 200_000 + "\n")
+    os.mkfifo(tmp_path / "vae_reconstructions.png")
     words = page_on(tmp_path).words
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("left out: ")]
-    assert len(lines) == 4 and all("is damaged" in line and line.removeprefix("left out: ") in words for line in lines)
+    assert len(lines) == 5 and sum("is damaged" in line for line in lines) == 4 and "but is no file" in "".join(lines)
+    assert all(line.removeprefix("left out: ") in words for line in lines)
     assert "No run.json says" in words  # of the evolution whose note is damaged: its curves are there
 
 

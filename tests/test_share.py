@@ -1,13 +1,20 @@
 """Jobs shared among processes: each takes what it is quick enough to take, and none hoards."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
+from scripts import TIMEOUT
 
 from worldmodels.parallel.share import Share, even_share
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.scripts.cli import UserError
+
+SHARED_MEMORY = Path("/dev/shm")
 
 
 def test_nothing_is_given_to_who_holds_its_share():
@@ -55,6 +62,27 @@ def test_every_job_is_done_and_no_process_holds_more_than_its_share():
     results = list(run_in_processes(take_all_there_is, list(range(10)), 2))
     assert len(results) == 10 and {pid for pid, _ in results}.isdisjoint({os.getpid()})
     assert max(held for _, held in results) <= 5
+
+
+def hang(jobs):
+    for job in jobs:
+        time.sleep(TIMEOUT)
+        yield job
+
+
+def test_what_a_run_left_that_was_killed_with_all_its_processes_is_removed_by_the_next():
+    """Nobody is left to remove its queues' semaphores then, not even Python's resource tracker."""
+    code = "from test_share import *; list(run_in_processes(hang, [1], 1))"
+    killed = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent, start_new_session=True)
+    left = f"sem.worldmodels-{killed.pid}-*"
+    while not list(SHARED_MEMORY.glob(left)):
+        assert killed.poll() is None
+        time.sleep(0.01)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert list(SHARED_MEMORY.glob(left))
+    list(run_in_processes(take_all_there_is, [1], 1))
+    assert not list(SHARED_MEMORY.glob("sem.worldmodels-*"))
 
 
 def fail(jobs):

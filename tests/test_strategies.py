@@ -108,6 +108,17 @@ def test_a_checkpoint_of_another_strategy_is_not_gone_on_with(tmp_path):
         evolve(tmp_path, strategy=other)
 
 
+class Renamed(CMAES):
+    pass
+
+
+def test_a_run_goes_on_after_the_class_of_its_strategy_got_another_name(tmp_path):
+    arguments = np.zeros(NUM_PARAMS), 0.1, 6
+    evolve(tmp_path, "--generations", "2", strategy=CMAES(*arguments, seed=0))
+    queue = evolve(tmp_path, "--generations", "3", strategy=Renamed(*arguments, seed=0))
+    assert len(read(tmp_path, "hist.json")) == 3 and len(queue.rounds) == 2  # the third, and the evaluation of its mean
+
+
 class Slots(Search):
     def __getstate__(self):
         return [self.mean]

@@ -97,7 +97,7 @@ def player(world):
 
 def lead(queue, log, strategy, plan, about, options, essential, check=None):
     """Rank 0's part: resume or begin, then advance and evaluate until done. Nobody else reads or writes the log."""
-    essential = essential | {"strategy": type(strategy).__name__, "number of parameters": len(strategy.mean)}
+    essential = essential | {"strategy": strategy_name(strategy), "number of parameters": len(strategy.mean)}
     state = log.resume(strategy, essential)
     say(f"{log.name}: {len(strategy.mean)} parameters, {queue.workers} workers, which are loading what they need")
     facts = queue.facts()
@@ -124,6 +124,11 @@ def lead(queue, log, strategy, plan, about, options, essential, check=None):
         log.save(state)
     say(f"done: {state.generation} generations, best evaluation {state.best[1]:.2f}: {log.folder / log.name}.best.json")
     queue.stop()
+
+
+def strategy_name(strategy):
+    """What a checkpoint calls it: its `name`, which stays when its class is renamed; without one, that of its class."""
+    return getattr(strategy, "name", type(strategy).__name__)
 
 
 def begin(strategy, essential):

@@ -80,6 +80,8 @@ def extract(
         raise UserError(f"--seed and --episodes together reach too far: at most {limit:,} are for random rollouts")
     numbers = shards.part_of(numbers, shard)
     slots = 1  # of a random player nothing is batched
+    if weights and not controller:
+        raise UserError("--weights are those of an agent: name its C with --controller")
     if controller:
         agent, slots = find_agent(task, controller, weights), AGENT_SLOTS
         make_policy = functools.partial(NoisyAgent, task, controller, weights, slots)

@@ -23,6 +23,8 @@ class Evosax:
     UserError, when it is first asked for anything, if JAX or evosax are missing.
     """
 
+    name = "Evosax"  # in checkpoints
+
     def __init__(self, start, sigma_init, popsize, *, seed, optimizer):
         self.start, self.sigma_init, self.popsize = np.asarray(start, np.float32), sigma_init, popsize
         self.seed, self.optimizer = seed, optimizer

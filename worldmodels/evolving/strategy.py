@@ -35,6 +35,8 @@ class CMAES:
         whitening.py). Outside of this class everything is in parameters of C all the same.
     """
 
+    name = "CMAES"  # in checkpoints
+
     def __init__(
         self,
         start,

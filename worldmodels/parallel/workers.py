@@ -7,7 +7,9 @@ import queue
 import signal
 import threading
 import time
+from pathlib import Path
 
+from worldmodels.parallel.processes import alive
 from worldmodels.parallel.share import Share, even_share
 from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import UserError, explain
@@ -32,6 +34,7 @@ def run_in_processes(work, jobs, workers, advanced=None):
             share.finished()
         return
     limit_threads()  # the processes inherit it
+    _mark_semaphores()
     context = multiprocessing.get_context("spawn")  # a fork of a process that has started TensorFlow hangs
     todo, results = context.Queue(), context.Queue()
     todo.cancel_join_thread()  # on the way out, nobody is left to take the jobs that are still in it
@@ -50,6 +53,15 @@ def run_in_processes(work, jobs, workers, advanced=None):
             if process.pid:
                 process.terminate()
                 process.join()
+
+
+def _mark_semaphores():
+    """Have the queues' semaphores carry our number; remove those of runs that were killed with all their processes."""
+    for path in Path("/dev/shm").glob("sem.worldmodels-*"):
+        owner = path.name.split("-")[1]
+        if owner.isdigit() and not alive(int(owner)):
+            path.unlink(missing_ok=True)
+    multiprocessing.current_process()._config["semprefix"] = f"/worldmodels-{os.getpid()}"
 
 
 @contextlib.contextmanager

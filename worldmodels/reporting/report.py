@@ -9,6 +9,7 @@ from urllib.parse import quote
 import numpy as np
 
 from worldmodels.data.seeds import TEST
+from worldmodels.files.reading import reading
 from worldmodels.files.writing import atomic_path, make_folder, refuse_folder
 from worldmodels.parallel.threads import limit_threads
 from worldmodels.reporting import page
@@ -168,8 +169,14 @@ def reconstructions(found, folders, tasks, problems):
                 sections.append(page.Section(label(shipped), page.figure(picture, words, "Frames", drawn=False)))
     for path in found.pictures:
         words = caption + "frames are of episodes that were held out."
-        sections.append(page.Section(label(path), page.figure(path.read_bytes(), words, "Frames", drawn=False)))
+        if picture := attempt(problems, read_picture, path):
+            sections.append(page.Section(label(path), page.figure(picture, words, "Frames", drawn=False)))
     return sections
+
+
+def read_picture(path):
+    with reading(path, "a picture"):
+        return path.read_bytes()
 
 
 def shipped_reconstructions(task, folder):
