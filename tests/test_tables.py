@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 from scripts import ENVIRONMENT, ROOT
 
 TABLE = r"(?:^\|.*\n)+"
@@ -25,5 +26,13 @@ def test_every_table_of_scores_in_a_readme_is_made_of_the_raw_numbers():
         text = re.sub(r"^ +\|", "|", (ROOT / page).read_text(), flags=re.M)  # some stand in a list
         there = re.findall(TABLE, text, re.M)
         assert not set(tables.get(page, [])) - set(there), f"{page}: put in what `make tables` prints"
-        scores = [table for table in there if "+-" in table and "command" not in table]  # steps have commands
+        scores = [table for table in there if "+-" in table and not table.startswith("| step |")]
         assert set(scores) <= set(tables.get(page, [])), f"{page} has a table that results/tables.py does not know"
+
+
+@pytest.mark.parametrize("task", ["carracing", "doomrnn"])
+def test_a_readme_quotes_the_commands_of_the_recipe(task):
+    recipe = (ROOT / task / "recipes" / "laptop.sh").read_text()
+    steps = re.findall(r"^# (\w+)\..*\n((?:[^#\n].*\n)+)", recipe, re.M)
+    quoted = "".join(f"# {number}\n{commands}" for number, commands in steps)
+    assert len(steps) > 5 and f"```sh\n{quoted}```\n" in (ROOT / task / "README.md").read_text()
