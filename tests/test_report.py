@@ -123,7 +123,8 @@ def test_without_runs_or_without_the_folder_it_says_so(tmp_path):
 
 
 def test_the_runs_that_ship_are_reported_beside_those_of_2018(tmp_path):
-    command = [sys.executable, ROOT / "results" / "report.py", ROOT / "carracing" / "log", ROOT / "results"]
+    folders = ROOT / "carracing" / "log", ROOT / "carracing" / "pretrained", ROOT / "results"
+    command = [sys.executable, ROOT / "results" / "report.py", *folders]
     done = subprocess.run([*command, "--out", tmp_path / "r.html"], env=ENVIRONMENT, capture_output=True, text=True)
     evolutions = len(list((ROOT / "carracing" / "log").rglob("*.hist.json")))
     trainings = len(list((ROOT / "results").rglob("*.losses.csv")))
@@ -131,7 +132,8 @@ def test_the_runs_that_ship_are_reported_beside_those_of_2018(tmp_path):
     page = Page(tmp_path / "r.html")
     assert "1,024 a generation in 2018" in page.words and "906" in page.words
     tasks = len({path.name.split(".")[0] for path in (ROOT / "results").glob("*.seed*.json")})
-    assert len(page.pictures) == tasks + 1 + evolutions + trainings  # first the tasks' scores, and the comparison
+    # the tasks' scores, the comparison, the runs, and what V sees
+    assert len(page.pictures) == tasks + 1 + evolutions + trainings + 1
 
 
 def test_the_v_that_ships_is_shown_on_frames_that_the_agent_has_just_seen(untrained):
