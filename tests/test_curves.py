@@ -7,10 +7,12 @@ import sys
 import pytest
 from line import Numbers, line_run
 from local_evolution import NAME, LocalQueue, checkpoint, evolve
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from worldmodels.evolving import log
 from worldmodels.evolving.log import read_log
+from worldmodels.reporting.curves import LABELS, losses_figure
 from worldmodels.training import loop
 from worldmodels.training.losses import curves_of, read_rows
 
@@ -60,6 +62,14 @@ def test_a_picture_that_cannot_be_drawn_ends_no_run(tmp_path, monkeypatch, capsy
     assert (tmp_path / "a.weights.h5").exists() and (tmp_path / f"{NAME}.best.json").exists()
     assert capsys.readouterr().out.count("there is no new picture of the curves, and the run goes on: ") == 2
     assert not list(tmp_path.glob(".*.tmp.*"))
+
+
+@pytest.mark.parametrize("loss", LABELS)
+def test_what_a_panel_shows_is_written_within_it(loss):
+    figure = losses_figure("a", {loss: ([1, 2], [3.0, 2.0])})
+    FigureCanvasAgg(figure).draw()
+    (axes,) = figure.axes
+    assert axes.yaxis.label.get_window_extent().y1 < figure._suptitle.get_window_extent().y0
 
 
 def test_nothing_that_leads_an_evolution_waits_for_matplotlib():

@@ -21,7 +21,7 @@ LABELS = {
     "kl": "KL (nats an image)",
     "z": "z (nats a dimension)",
     "end": "end logit (nats a frame)",
-    "loss": "loss (nats a dimension of z)",  # M's, where it has no parts
+    "loss": "loss (nats a dimension)",  # M's, where it has no parts
 }
 HELD_OUT = "held_out_"
 LOGARITHMIC = 4  # what falls by this factor is drawn over a logarithm
