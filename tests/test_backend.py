@@ -1,5 +1,6 @@
 """What TensorFlow says of GPUs is heard where there should be one, and nowhere else."""
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from worldmodels.backend import has_driver, has_gpu
+from worldmodels.files.provenance import versions
 
 FIRST_ARRAY = "from worldmodels.vae import VAE; VAE()"
 GPU = "from worldmodels.device import use; use('gpu'); "
@@ -22,6 +24,13 @@ def said(program, code=0):
     process = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert process.returncode == code
     return process.stderr
+
+
+@pytest.mark.parametrize("backend, other", [("tensorflow", "jax"), ("jax", "tensorflow")])
+def test_a_result_says_which_backend_it_was_computed_with(backend, other, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    monkeypatch.setattr(importlib.metadata, "version", lambda package: "1.2")  # as if all were installed
+    assert backend in versions() and other not in versions()
 
 
 @pytest.mark.skipif(has_driver(), reason="there may be a GPU")

@@ -2,13 +2,14 @@
 
 import hashlib
 import importlib.metadata
+import os
 import platform
 import sys
 from pathlib import Path
 
 from worldmodels.parallel.processes import available_cores
 
-PACKAGES = ("numpy", "keras", "tensorflow", "gymnasium", "box2d", "numba", "vizdoom", "cma", "mpi4py")
+PACKAGES = ("gymnasium", "box2d", "numba", "vizdoom", "cma", "mpi4py")
 
 
 def origin():
@@ -17,9 +18,12 @@ def origin():
 
 
 def versions():
-    """{package: version} of what decides a result, Python included; packages that are not installed are left out."""
+    """{package: version} of what decides a result: Python, Keras's backend and no other one, and so on.
+
+    Packages that are not installed are left out.
+    """
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in ("numpy", "keras", os.environ.get("KERAS_BACKEND", "tensorflow"), *PACKAGES):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
