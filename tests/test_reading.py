@@ -33,6 +33,15 @@ def test_a_wrong_byte_anywhere_in_an_npz_is_a_user_error_or_does_no_harm(tmp_pat
     assert found and all((array == 1).all() for array in found)
 
 
+def test_a_file_of_another_kind_is_said_to_be_one_without_advice_to_run_it(tmp_path):
+    for content in (b"# a page of text", b"PK", b"\x93NUMPY\x01\x00"):
+        (tmp_path / "a.npz").write_bytes(content)
+        with pytest.raises(
+            UserError, match=r"the data is damaged, .*a\.npz \(it is no whole \.npz file\); make it again$"
+        ):
+            load_npz(tmp_path / "a.npz", ["a"], "the data", "make it again")
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_sealed_file_is_read_as_it_was_written_or_not_at_all(tmp_path):
     path = tmp_path / "a.npz"

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import math
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -58,10 +59,14 @@ def _int(text):
 
 def load_npz(path, keys, what="this file", remedy="restore it or make it again"):
     """The arrays named `keys` of an .npz file, as a list in that order; no Python objects, so no code is run."""
-    with reading(path, what, remedy), np.load(path, allow_pickle=False) as data:
-        if missing := [key for key in keys if key not in data]:
-            raise ValueError(f"it has no array named {', '.join(missing)}")
-        return [data[key] for key in keys]
+    with reading(path, what, remedy), open(path, "rb") as file:
+        if not zipfile.is_zipfile(file):  # of such a file numpy says how to run the code in it
+            raise ValueError("it is no whole .npz file")
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as data:
+            if missing := [key for key in keys if key not in data]:
+                raise ValueError(f"it has no array named {', '.join(missing)}")
+            return [data[key] for key in keys]
 
 
 def read_npy_header(file):
