@@ -141,7 +141,9 @@ WRONG = {
     ).write_bytes(b"PK"),
     r"rollout_1\.npz should be a rollout, but is no file: run gen": replace_by_a_pipe,
     "are not complete: run generation_script.py again": note_as_incomplete,
-    "the manifest of the rollouts is missing": lambda f: (f / "manifest.json").unlink(),
+    "the manifest of the rollouts is missing: .*; restore it, or make rollouts anew with": lambda f: (
+        f / "manifest.json"
+    ).unlink(),
 }
 
 

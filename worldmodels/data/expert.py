@@ -158,8 +158,8 @@ class Manifest:
         return data
 
 
-def load_manifest(folder, remedy=AGAIN):
-    """The manifest of a folder, a dict. UserError if it is missing or damaged."""
+def load_manifest(folder, remedy):
+    """The manifest of a folder, a dict. UserError, which ends with the remedy, if it is missing or damaged."""
     path, what = Path(folder) / "manifest.json", "the manifest of the rollouts"
     data = load_json(path, what, dict, remedy)
     with reading(path, what, remedy):

@@ -41,7 +41,8 @@ def export(task, *, folder, dataset_id, workers):
     UserError if Minari is missing, if there is such a dataset, or if a rollout is missing, damaged or of another kind
     than the others.
     """
-    target, manifest = _path_of(dataset_id), load_manifest(folder)
+    target = _path_of(dataset_id)
+    manifest = load_manifest(folder, "restore it, or make rollouts anew with generation_script.py")
     rows = manifest["rollouts"]
     _check_numbers(folder, manifest)
     unfinished = target.with_name(f".{target.name}.unfinished")
