@@ -70,7 +70,7 @@ def test_an_evolution_a_training_a_test_and_a_video_are_on_one_page_that_needs_n
     (video,) = [link for link in page.links if not link.startswith("#")]
     assert (tmp_path / unquote(video)).read_bytes() == b"a video"
     assert not page.tags & {"script", "link", "iframe"}
-    for words in ("2 ± 1", "C abababab", "seed", "machine", "numpy 2."):
+    for words in ("2 ± 1", "C abababab", "quadratic.home.seed5.2.abababab.json", "seed", "machine", "numpy 2."):
         assert words in page.words.replace("\N{NBSP}", " ")
 
 
@@ -112,11 +112,14 @@ def test_a_damaged_file_is_one_line_and_the_rest_is_reported(tmp_path, capsys):
 
 
 def test_without_runs_or_without_the_folder_it_says_so(tmp_path):
-    (tmp_path / "empty").mkdir()
-    for folder, words in (("empty", "there are no runs in"), ("missing", "there is no folder")):
+    for folder in ("empty", "expert_rollouts"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "expert_rollouts" / "preview.gif").write_bytes(b"a video")
+    there = {"empty": "are no runs in", "expert_rollouts": "are no runs in", "missing": "is no folder"}
+    for folder, words in there.items():
         command = [sys.executable, ROOT / "results" / "report.py", folder]
         done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
-        assert done.returncode == 2 and done.stderr.startswith(f"error: {words}") and done.stderr.count("\n") == 1
+        assert done.returncode == 2 and done.stderr.startswith(f"error: there {words}") and done.stderr.count("\n") == 1
     assert not (tmp_path / "report.html").exists()
     with pytest.raises(UserError, match="is a folder"):
         report([tmp_path], tmp_path, tasks=(), tables=list, published={})

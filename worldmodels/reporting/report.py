@@ -79,7 +79,7 @@ def results(tables):
 
 
 def tests(found):
-    """A section for each task of what its agents score."""
+    """A section for each task of what its agents score; the files tell apart what is called the same."""
     names = {one.best: f"C of {Path(one.label).parent}" for one in found.evolutions if one.best}
     sections = []
     for task in sorted({one.task for one in found.tests}):
@@ -89,9 +89,12 @@ def tests(found):
             rows.append((one, one.world, agent))
         picture = scores_figure([(f"{world}\n{agent}", one.scores) for one, world, agent in rows])
         caption = "Each dot is an episode. The mean hides the bad ones, far to the left of it."
-        cells = [(world, agent, str(len(one.scores)), f"{one.mean:.0f} +- {one.std:.0f}") for one, world, agent in rows]
+        cells = [
+            (world, agent, f"{len(one.scores):,}", f"{one.mean:.0f} +- {one.std:.0f}", f"`{one.label}`")
+            for one, world, agent in rows
+        ]
         body = page.figure(png(picture), caption, f"Scores of {task}'s test episodes")
-        sections.append(page.Section(task, body + page.table(("world", "agent", "episodes", "score"), cells)))
+        sections.append(page.Section(task, body + page.table(("world", "agent", "episodes", "score", "file"), cells)))
     return sections
 
 

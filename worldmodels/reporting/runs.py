@@ -79,7 +79,8 @@ class Found(NamedTuple):
     problems: list  # a line about each file that is damaged
 
     def __bool__(self):
-        return any(self[:-1])
+        """Whether there is a run: pictures and videos alone are none."""
+        return any((self.trainings, self.evolutions, self.tests))
 
 
 def find(folders):
