@@ -223,15 +223,17 @@ def test_a_doom_dream_ends_and_the_next_one_begins(page):
     assert not page.find("#dream-page .notice").is_displayed()
 
 
-def test_fingers_play_on_a_phone(page):
-    size = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+@pytest.mark.parametrize("width, height", [(390, 844), (844, 390)], ids=["upright", "on its side"])
+def test_fingers_play_on_a_phone(page, width, height):
+    size = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
     try:
         page.open("doomrnn")
-        assert page.driver.execute_script("return document.documentElement.scrollWidth") == 390
-        box = page.driver.execute_script("return document.querySelector('[data-hold=right]').getBoundingClientRect()")
-        assert box["bottom"] < 844  # to be reached without scrolling
+        assert page.driver.execute_script("return document.documentElement.scrollWidth") == width
+        where = "return document.querySelector(arguments[0]).getBoundingClientRect()"
+        picture, box = (page.driver.execute_script(where, name) for name in (".picture", "[data-hold=right]"))
+        assert picture["bottom"] < height and box["bottom"] < height  # on one screen, without scrolling
         point = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
         page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
         page.until(lambda: page.bar(0) == ["50%", "50%"] and not page.plays())
