@@ -1,5 +1,6 @@
 """Shows the page that build.py made: python -m web.serve  ->  http://localhost:8000"""
 
+import contextlib
 import errno
 import functools
 import http.server
@@ -45,8 +46,9 @@ def main():
     parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=positive_int, default=PORT, help="where to serve it")
     server = make_server(DIST, parser.parse_args().port)
-    print(f"http://localhost:{server.server_port}  (Ctrl-C ends)", flush=True)
-    server.serve_forever()
+    with contextlib.suppress(KeyboardInterrupt):
+        print(f"http://localhost:{server.server_port}  (Ctrl-C ends)", flush=True)
+        server.serve_forever()
 
 
 if __name__ == "__main__":
