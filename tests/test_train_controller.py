@@ -9,6 +9,7 @@ from local_evolution import LocalQueue, played_by, read
 from carracing.task import CARRACING
 from worldmodels.controller import save_parameters
 from worldmodels.evolving.options import add_environment_options, add_options
+from worldmodels.files.weights import fingerprint
 from worldmodels.scripts.cli import Parser, UserError
 from worldmodels.training.train_controller import train_controller
 
@@ -48,6 +49,14 @@ def test_init_starts_it_at_a_best_json(untrained, tmp_path):
     save_parameters(tmp_path / "start.json", np.full(NUM_PARAMS, 0.5), 1.0)
     mean, _ = spread(train(untrained, tmp_path / "log", "--init", str(tmp_path / "start.json")))
     assert abs(mean - 0.5) < 0.1
+
+
+def test_it_says_so_if_that_one_has_learned_with_another_v(untrained, tmp_path, capsys):
+    save_parameters(tmp_path / "start.best.json", np.full(NUM_PARAMS, 0.5), 1.0)
+    for vae, said in (("0" * 64, True), (fingerprint(untrained.vae), False)):
+        (tmp_path / "start.run.json").write_text(json.dumps({"vae": vae}))
+        train(untrained, tmp_path / vae, "--init", str(tmp_path / "start.best.json"))
+        assert ("start.best.json has learned with another V than those in" in capsys.readouterr().out) == said
 
 
 @pytest.mark.parametrize("damaged", ["[[1, 2], 3]", '{"a": 1}', '[["x"], 1]', "[[1,", "[]"])

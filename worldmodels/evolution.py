@@ -65,9 +65,7 @@ class Plan:
         return [episodes for first, episodes in self.num_episode if first <= generation][-1]
 
 
-def evolve(
-    name, strategy, plan, make_player, *, log="log", workers=1, about=None, options=None, essential=(), check=None
-):
+def evolve(name, strategy, plan, make_player, *, log="log", workers=1, about=None, options=None, essential=()):
     """Evolve until plan.generations, from the checkpoint if there is one. Starts its own mpirun where it has to.
 
     Call it at the end of a script: the script runs once in every rank, and what follows decides no exit code.
@@ -77,12 +75,11 @@ def evolve(
         facts goes into run.json, and may not change while the run goes on: fingerprints of V and M.
     about: a dict for run.json, and options, another one, for what it says of this start. essential: names of options
         that may not change from one start to the next.
-    check(facts): raises a UserError where a new run must not begin with what the workers have loaded.
     """
     mpirun.start(workers)
     about, options = about or {}, options or {}
     fixed = {f"--{option}": options[option] for option in essential}
-    mpi.main(lambda queue: lead(queue, Log(log, name), strategy, plan, about, options, fixed, check), make_player)
+    mpi.main(lambda queue: lead(queue, Log(log, name), strategy, plan, about, options, fixed), make_player)
 
 
 def player(world):
@@ -95,15 +92,13 @@ def player(world):
     return play
 
 
-def lead(queue, log, strategy, plan, about, options, essential, check=None):
+def lead(queue, log, strategy, plan, about, options, essential):
     """Rank 0's part: resume or begin, then advance and evaluate until done. Nobody else reads or writes the log."""
     essential = essential | {"strategy": strategy_name(strategy), "number of parameters": len(strategy.mean)}
     state = log.resume(strategy, essential)
     say(f"{log.name}: {len(strategy.mean)} parameters, {queue.workers} workers, which are loading what they need")
     facts = queue.facts()
     if state is None:
-        if check:
-            check(facts)
         state = begin(strategy, essential)
         log.put_aside()  # nothing can be wrong any more, so a command that fails has moved nothing
     log.check(state, facts)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from pathlib import Path
 
 import numpy as np
 
@@ -36,6 +37,7 @@ def train_controller(
         check_world_model(weights)
     if options["init"] and ranks.leads():
         start, _ = load_parameters(options["init"], controller.num_params)
+        say_what_it_learned_with(options["init"], weights)
     where = {"slots": slots, "precision": precision, "temperature": temperature, "device": device}
     what = {"controller": options["controller"], "z": options["z"]}
     make_world = functools.partial(training_world, task, weights, **where, **what)
@@ -52,7 +54,6 @@ def train_controller(
         about=about,
         options=options | {"weights": weights, "log": log, **where, "whiten": whiten},
         essential=(*ESSENTIAL, "temperature", "whiten"),
-        check=functools.partial(check_start, options["init"]) if options["init"] else None,
     )
 
 
@@ -131,9 +132,14 @@ def whitening(make_world, episodes, start):
     return whitening_matrix(second_moment(world, np.float32(start), range(episodes)))
 
 
-def check_start(path, facts):
-    """UserError if the controller to start from was trained with another V or M than the workers have loaded."""
-    run = load_run(path)
-    if other := [part for part in ("vae", "rnn") if part in run and part in facts and run[part] != facts[part]]:
-        names = " and ".join({"vae": "V", "rnn": "M"}[part] for part in other)
-        raise UserError(f"{path} was trained with another {names} than --weights holds: name the folder of its own")
+def say_what_it_learned_with(path, weights):
+    """A line if the C to start from knows other eyes than the V and M in the folder `weights`.
+
+    In the iterative procedure that is right: they have learned on, and now C does.
+    """
+    from worldmodels.files.weights import fingerprint_of_file
+
+    run, names = load_run(path), {"vae": "V", "rnn": "M"}
+    there = {part: fingerprint_of_file(Path(weights) / f"{part}.weights.h5", names[part]) for part in names}
+    if other := [names[part] for part in names if run.get(part, there[part]) != there[part]]:
+        say(f"{path} has learned with another {' and '.join(other)} than those in {weights}: it goes on with these")
