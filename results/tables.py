@@ -9,12 +9,15 @@ import published
 from worldmodels.controller import parameters_fingerprint
 from worldmodels.files.reading import load_json, reading
 from worldmodels.scripts.cli import Parser, UserError, run
+from worldmodels.scripts.precision import PRECISIONS
 
 RESULTS = Path(__file__).resolve().parent
 ROOT = RESULTS.parent
 EPISODES = 100  # that a score is taken over
 TEMPERATURES = {"0.5": "log/t0.5", "1.0": "log/t1.0", "1.15": "pretrained", "1.3": "log/t1.3"}  # -> the folder of C
 SHIPPED = "1.15"
+TIMES_C_PLAYS = 1800 * 64 * 16 + 1800 // 25 * 1024  # the paper's generations, and evaluations of 1,024 episodes
+FULL_SCALE = ("step", "what", "on 2 cores", "in bfloat16")
 PLAYERS = {"fresh": "a fresh action each tic", "held 1 to 10 tics": "actions held 1 to 10 tics"}
 
 
@@ -29,7 +32,7 @@ class Table(NamedTuple):
     def markdown(self):
         rows = ["| " + " | ".join(cells) + " |" for cells in (self.header, *self.rows)]
         rows.insert(1, "|" + "---|" * len(self.header))
-        return "\n".join(rows).replace("|  |", "| |")
+        return "\n".join(rows).replace("  |", " |")
 
 
 def tables():
@@ -40,7 +43,12 @@ def tables():
         speed(),
         backends(),
         random_policies(),
+        expert_rollouts(),
+        car_at_full_scale(),
+        costs("carracing"),
         workers(),
+        doom_at_full_scale(),
+        costs("doomrnn"),
         doom_resolutions(),
         doom_seen(),
         doom_temperatures(),
@@ -79,23 +87,25 @@ def doom_scores():
 def speed():
     stepping = raw("benchmark_env.json")["steps_per_second"]
     ours, stock = stepping["this renderer"], stepping["stock gymnasium"]
-    loop, rough = (
-        raw(f"benchmark_rollout.{precision}.json")["frames_per_second"]["whole_loop"]
-        for precision in ("float32", "bfloat16")
-    )
+    loop, rough = (whole_loop(precision) for precision in PRECISIONS)
     rows = [
         ("stock gymnasium, a driving agent, resets included (`benchmarks/env.py`)", f"{stock:,.0f}"),
         ("the same with our renderer", f"**{ours:,.0f}**, {ours / stock:.0f} times stock"),
         ("the whole loop: environment, V, M and C (`benchmarks/rollout.py`)", f"**{loop:,.0f}**"),
         ("the same with V in bfloat16", f"{rough:,.0f}"),
     ]
-    return Table("README.md", "Speed", ("one core of an AMD EPYC (Zen 4, 2 cores, shared)", "frames/s"), rows)
+    return Table("README.md", "Speed", ("one core of an AMD EPYC (2 cores, shared)", "frames/s"), rows)
+
+
+def whole_loop(kind):
+    """Frames/s of the car's rollout loop on one core."""
+    return raw(f"benchmark_rollout.{kind}.json")["frames_per_second"]["whole_loop"]
 
 
 def backends():
     rows = []
     for name, other in (("TensorFlow", ""), ("JAX", ".jax")):
-        loop = raw(f"benchmark_rollout.float32{other}.json")["frames_per_second"]["whole_loop"]
+        loop = whole_loop(f"float32{other}")
         dreams = np.median(raw(f"benchmark_dream{other}.json")["steps_per_second"]["batched"])
         rows.append((name, f"{loop:,.0f}", f"{dreams:,.0f}"))
     return Table(
@@ -116,6 +126,65 @@ def random_policies():
     return Table(
         "README.md", "Random policies on the car", ("random policy", "mean speed", "frames off the road"), rows
     )
+
+
+def expert_rollouts():
+    run = raw("carracing.expert.json")
+    seconds, size = run["played"]["seconds"], sum(rollout["bytes"] for rollout in run["rollouts"])
+    each = {n: n / len(run["rollouts"]) for n in (1_000, 10_000)}
+    rows = [(f"{n:,}", duration(seconds * times), amount(size * times)) for n, times in each.items()]
+    return Table("carracing/README.md", "Expert rollouts", ("rollouts", "time on 2 cores", "disk"), rows)
+
+
+def car_at_full_scale():
+    rows = [random_rollouts("brownian", ""), *learning("carracing", 10_000 * 1_000, 4_000, 999)]
+    frames = TIMES_C_PLAYS * np.mean(result("carracing", "ours", "pretrained")["steps"])
+    speeds = (duration(frames / (2 * whole_loop(precision))) for precision in PRECISIONS)
+    rows.append(("5", "1,800 generations of 64 x 16 episodes", *speeds))
+    (many,) = (
+        one["seconds"]
+        for one in raw("scale.json")["simulate"]["generations"]
+        if (one["popsize"], one["workers"], one["lengths"], one["batches"]) == (64, 64, "trained", "shrinking")
+    )
+    rows.append(("5", "the same on 64 cores, simulated", duration(TIMES_C_PLAYS / (64 * 16) * many), ""))
+    return Table("carracing/README.md", "The car at the paper's scale", FULL_SCALE, rows)
+
+
+def doom_at_full_scale():
+    frames = 10_000 * raw("coverage_doom.json")["mean"]["frames"]
+    rows = [random_rollouts("doom", f", {frames / 1e6:.1f} million frames"), *learning("doomrnn", frames, 24_400, 500)]
+    steps = TIMES_C_PLAYS * np.mean(result("doomrnn", f"dream{SHIPPED}", "pretrained")["steps"])
+    speed = np.median(raw("benchmark_dream.json")["steps_per_second"]["batched"])
+    rows.append(("5", "1,800 generations of 64 x 16 dreams", duration(steps / (2 * speed)), ""))
+    return Table("doomrnn/README.md", "Doom at the paper's scale", FULL_SCALE, rows)
+
+
+def random_rollouts(name, more):
+    """Step 1 at the paper's scale, from the time of fewer episodes."""
+    run = raw(f"coverage_{name}.json")
+    return "1", f"10,000 episodes{more}", duration(10_000 * run["wall_seconds"] / run["played_now"]), ""
+
+
+def learning(task, frames, batches, sequence):
+    """Steps 2 and 4: V reads 95 % of the frames ten times, M so many batches of 100 sequences."""
+    v_batches = frames * 0.95 * 10 / 100
+    v, m = [], []
+    for precision in PRECISIONS:
+        speed = raw("benchmark_training.json")[f"{task}, {precision}"]
+        v.append(duration(v_batches * 100 / speed["vae_frames_per_second"]))
+        m.append(duration(batches * speed["rnn_seconds_per_step"]))
+    yield "2", f"V: {v_batches:,.0f} batches of 100", *v
+    yield "4", f"M: {batches:,} batches of 100 x {sequence}", *m
+
+
+def costs(task):
+    rows = []
+    for step in raw("benchmark_costs.json")[task]["steps"]:
+        memory = f"{step['memory_bytes'] / 1e9:.1f} GB" + (" a worker" if step["of"] == "a worker" else "")
+        each = [step["disk_bytes"] * (n / step["episodes"] if step["episodes"] else 1) for n in (1_000, 10_000)]
+        rows.append((step["number"], step["what"], memory, *map(amount, each)))
+    header = ("step", "what", "memory", "disk: 1,000 episodes", "10,000 episodes")
+    return Table(f"{task}/README.md", f"What it takes: {task}", header, rows)
 
 
 def workers():
@@ -185,7 +254,12 @@ def random_score(world, player):
 
 
 def score(task, world, folder):
-    """What the C in a folder of a task scores in a world, by the JSON that model.py wrote of it."""
+    """What the C in a folder of a task scores in a world."""
+    return mean_and_std(result(task, world, folder))
+
+
+def result(task, world, folder):
+    """The JSON that model.py wrote of the C in a folder of a task, in a world."""
     controllers = sorted((ROOT / task / folder).glob("*.best.json"))
     if len(controllers) != 1:
         raise UserError(f"{len(controllers)} files {task}/{folder}/*.best.json: the tables take one")
@@ -194,11 +268,24 @@ def score(task, world, folder):
     pattern = f"{task}.{world}.seed*.{EPISODES}.{fingerprint[:8]}.json"
     if len(paths := sorted(RESULTS.glob(pattern))) != 1:
         raise UserError(f"{len(paths)} files {RESULTS.name}/{pattern} for the table: score that C with model.py")
-    return mean_and_std(raw(paths[0].name))
+    return raw(paths[0].name)
 
 
 def mean_and_std(result):
     return f"{result['mean']:.0f} +- {result['std']:.0f}"
+
+
+def duration(seconds):
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.{1 if seconds < 36_000 else 0}f} h"
+
+
+def amount(count):
+    """Bytes as a cell; nothing is said of less than a megabyte."""
+    if count < 1e6:
+        return ""
+    return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.{1 if count < 1e10 else 0}f} GB"
 
 
 def main():

@@ -1,24 +1,24 @@
 #!/bin/sh
 # The paper's protocol. Safe to run again: every step goes on where it was, or is skipped.
-# Needs the environment of `make setup`, 14 GB of disk and 4 GB of memory.
-# Costs are computed from rates on 2 cores, not run. V learns for 10 epochs, as in the code of 2018 (`--epochs 1`: paper).
+# Needs the environment of `make setup`, 15 GB of disk and 4 GB of memory.
+# Costs are computed, not run (README.md). V learns for 10 epochs, as in the code of 2018 (`--epochs 1`: paper).
 set -e
 cd "$(dirname "$0")/.."
 [ ! -f ../.venv/bin/activate ] || . ../.venv/bin/activate
 
-# 1. 10,000 random rollouts, 3.1 million frames. 14 minutes on 2 cores, 1 on 64; 13 GB.
+# 1. 10,000 random rollouts, 3.1 million frames. 14 minutes on 2 cores; 13 GB.
 python extract.py
 
-# 2. V: 10 epochs, 293,000 batches of 100. 15 hours on 2 cores, 10 with --precision bfloat16; 71 MB.
+# 2. V: 10 epochs, 299,000 batches of 100. 15 hours on 2 cores, 10 with --precision bfloat16; 71 MB.
 python vae_train.py
 
-# 3. The series: 3.1 million frames. 13 minutes on 2 cores in bfloat16; 0.8 GB.
+# 3. The series: 3.1 million frames, 0.8 GB.
 python series.py
 
-# 4. M: 24,400 batches of 100 x 500. 27 hours on 2 cores, 19 in bfloat16; 28 MB, and 3.9 GB of memory.
+# 4. M: 24,400 batches of 100 x 500. 27 hours on 2 cores, 19 in bfloat16; 27 MB, and 3.4 GB of memory.
 python rnn_train.py
 
-# 5. C: 1,800 generations of 64 x 16 dreams, 1,024 more every 25. 23 hours on 2 cores, 45 minutes on 64; 21 MB.
+# 5. C: 1,800 generations of 64 x 16 dreams, 1,024 more every 25. 25 hours on 2 cores; 19 MB.
 python train.py
 
 # 6. The score: 1092 +- 556 tics in the game in the paper, 918 +- 546 in the dream. 2 minutes on 2 cores.
