@@ -66,9 +66,8 @@ def processes():
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended
-            lines = (folder / "status").read_text().splitlines()
-            found[int(folder.name)] = dict(line.split(":", 1) for line in lines)
-            found[int(folder.name)]["player"] = "game.py" in (folder / "cmdline").read_text()
+            status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+            found[int(folder.name)] = status | {"player": "game.py" in (folder / "cmdline").read_text()}
     return found
 
 
@@ -90,7 +89,7 @@ def memory(script):
 def measure(task, step, folder):
     """Run a step in a folder. Returns what it took, for the JSON."""
     before = size_of(folder)
-    words = step.command.format(shipped=task.shipped).split()
+    words = [word.format(shipped=task.shipped) for word in step.command.split()]
     script = subprocess.Popen([sys.executable, task.folder / words[0], *words[1:]], cwd=folder)
     peaks = {}
     while script.poll() is None:
