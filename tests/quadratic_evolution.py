@@ -16,13 +16,15 @@ from types import SimpleNamespace
 import numpy as np
 
 from worldmodels.controller import load_parameters
-from worldmodels.evolution import evolve
+from worldmodels.evolution import Plan, evolve
 from worldmodels.evolving.options import ESSENTIAL, add_environment_options, add_options, log_name
 from worldmodels.parallel import mpi
 from worldmodels.scripts.cli import Parser, run
-from worldmodels.training.train_controller import make_strategy, plan_of
+from worldmodels.training.train_controller import make_strategy
 
 NUM_PARAMS = 20
+OF_STRATEGY = ("sigma_init", "popsize", "seed", "optimizer", "seeds", "mean_rate", "constant_sigma")
+OF_PLAN = ("generations", "num_episode", "seed", "patience", "eval_steps", "eval_episodes", "average")
 TASK = SimpleNamespace(name="quadratic", controller="z")
 
 
@@ -63,7 +65,7 @@ def settings(*words):
 def strategy_of(options, whitening=None):
     """The strategy of a command line."""
     start = load_parameters(options["init"], NUM_PARAMS)[0] if options["init"] else np.zeros(NUM_PARAMS)
-    return make_strategy(start, whitening, **options)
+    return make_strategy(start, whitening=whitening, **{name: options[name] for name in OF_STRATEGY})
 
 
 def evolve_quadratic(options, strategy=None):
@@ -71,7 +73,7 @@ def evolve_quadratic(options, strategy=None):
     evolve(
         log_name(TASK, **named),
         strategy or strategy_of(options),
-        plan_of(**options),
+        Plan(pairing=options["seeds"], **{name: options[name] for name in OF_PLAN}),
         make_player,
         log=options["log"],
         workers=options["workers"],

@@ -1,6 +1,5 @@
 """Evolving a task's C: V, M and the strategy put together for worldmodels.evolution.evolve."""
 
-import dataclasses
 import functools
 from pathlib import Path
 
@@ -22,43 +21,88 @@ from worldmodels.scripts.progress import say
 
 
 def train_controller(
-    task, *, log, weights, workers, slots, device, precision="float32", temperature=None, whiten=0, **options
+    task,
+    *,
+    weights,
+    log,
+    generations,
+    workers,
+    slots,
+    device,
+    init,
+    seed,
+    controller,
+    z,
+    optimizer,
+    popsize,
+    sigma_init,
+    num_episode,
+    seeds,
+    mean_rate,
+    constant_sigma,
+    eval_steps,
+    eval_episodes,
+    average,
+    patience=0,
+    whiten=0,
+    precision="float32",
+    temperature=None,
 ):
     """The main part of a task's train.py: evolve its C for the V and M in the folder `weights`.
 
-    temperature: of the dreams that C learns in; if None, it learns in the environment. whiten: episodes played with
-    the first parameters, by which the coordinates of the search are chosen. The others are those of add_options().
+    temperature: of the dreams that C learns in; if None, it learns in the environment. The others are the options of
+    evolving/options.py, by their names.
     """
-    check_options(whiten, **options)
+    options = {name: value for name, value in locals().items() if name not in ("task", "workers")}  # for the log
+    check_options(optimizer, seeds, popsize, mean_rate, constant_sigma, whiten, init, controller)
     use("cpu" if ranks.leads() else device)  # rank 0, which may play some episodes first, leaves a GPU to its worker
-    controller = task.make_controller(options["controller"])
-    start = np.zeros(controller.num_params)
+    start = np.zeros(task.make_controller(controller).num_params)
     if ranks.leads():  # a worker finds out for itself, and then says on which host
         check_world_model(weights)
-    if options["init"] and ranks.leads():
-        start, _ = load_parameters(options["init"], controller.num_params)
-        say_what_it_learned_with(options["init"], weights)
-    where = {"slots": slots, "precision": precision, "temperature": temperature, "device": device}
-    what = {"controller": options["controller"], "z": options["z"]}
-    make_world = functools.partial(training_world, task, weights, **where, **what)
-    on_cpu = functools.partial(make_world, device="cpu")
-    strategy = make_strategy(start, functools.partial(whitening, on_cpu, whiten) if whiten else None, **options)
-    about = what if temperature is None else {**what, "temperature": temperature}
+    if init and ranks.leads():
+        start, _ = load_parameters(init, len(start))
+        say_what_it_learned_with(init, weights)
+    about = {"controller": controller, "z": z}
+    where = {"slots": slots, "precision": precision, "temperature": temperature}
+    make_world = functools.partial(training_world, task, weights, **about, **where)
+    strategy = make_strategy(
+        start,
+        sigma_init,
+        popsize,
+        seed=seed,
+        optimizer=optimizer,
+        seeds=seeds,
+        mean_rate=mean_rate,
+        constant_sigma=constant_sigma,
+        whitening=functools.partial(whitening, make_world, whiten) if whiten else None,
+    )
+    plan = Plan(
+        generations=generations,
+        num_episode=num_episode,
+        pairing=seeds,
+        seed=seed,
+        patience=patience,
+        eval_steps=eval_steps,
+        eval_episodes=eval_episodes,
+        average=average,
+    )
     evolve(
-        log_name(task, *(options[name] for name in ("controller", "optimizer", "num_episode", "popsize"))),
+        log_name(task, controller, optimizer, num_episode, popsize),
         strategy,
-        plan_of(**options),
-        functools.partial(make_player, make_world),
+        plan,
+        functools.partial(make_player, functools.partial(make_world, device=device)),
         log=log,
         workers=workers,
-        about=about,
-        options=options | {"weights": weights, "log": log, **where, "whiten": whiten},
+        about=about if temperature is None else about | {"temperature": temperature},
+        options=options,
         essential=(*ESSENTIAL, "temperature", "whiten"),
     )
 
 
-def make_strategy(start, whitening, *, optimizer, sigma_init, popsize, seed, seeds, mean_rate, constant_sigma, **_):
-    """The strategy of the options of train.py. whitening: as of CMAES."""
+def make_strategy(
+    start, sigma_init, popsize, *, seed, optimizer, seeds="common", mean_rate=1.0, constant_sigma=False, whitening=None
+):
+    """The strategy of an --optimizer. seeds: only "mirrored" makes a difference. The others: as of CMAES."""
     if optimizer in evosax_strategy.OPTIMIZERS:
         return Evosax(start, sigma_init, popsize, seed=seed, optimizer=optimizer)
     return CMAES(
@@ -74,13 +118,7 @@ def make_strategy(start, whitening, *, optimizer, sigma_init, popsize, seed, see
     )
 
 
-def plan_of(*, seeds, **options):
-    """The Plan of the options of train.py."""
-    names = {field.name for field in dataclasses.fields(Plan)}
-    return Plan(pairing=seeds, **{name: value for name, value in options.items() if name in names})
-
-
-def check_options(whiten, *, seeds, popsize, init, controller, optimizer, mean_rate, constant_sigma, **_):
+def check_options(optimizer, seeds, popsize, mean_rate, constant_sigma, whiten, init, controller):
     """UserError for options that do not go together."""
     if optimizer in evosax_strategy.OPTIMIZERS:
         if seeds == "mirrored" or mean_rate != 1 or constant_sigma or whiten:
