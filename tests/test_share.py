@@ -82,7 +82,7 @@ def test_what_a_run_left_that_was_killed_with_all_its_processes_is_removed_by_th
     killed.wait()
     assert list(SHARED_MEMORY.glob(left))
     list(run_in_processes(take_all_there_is, [1], 1))
-    assert not list(SHARED_MEMORY.glob("sem.worldmodels-*"))
+    assert not list(SHARED_MEMORY.glob(left))
 
 
 def fail(jobs):
