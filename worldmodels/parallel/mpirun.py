@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from worldmodels.parallel import hosts, ranks
-from worldmodels.parallel.processes import alive
+from worldmodels.parallel.processes import left_behind
 from worldmodels.parallel.relay import Relay
 from worldmodels.parallel.threads import limit_threads, thread_limits
 from worldmodels.scripts.cli import UserError
@@ -69,8 +69,7 @@ def _folder():
     """A temporary folder with our name on it. Those of runs that were killed are removed."""
     host = socket.gethostname()
     for folder in Path(tempfile.gettempdir()).glob(f"worldmodels-*-*@{host}"):
-        owner = folder.name.split("-")[1]
-        if owner.isdigit() and not alive(int(owner)):
+        if left_behind(folder.name):
             shutil.rmtree(folder, ignore_errors=True)
     return tempfile.TemporaryDirectory(prefix=f"worldmodels-{os.getpid()}-", suffix=f"@{host}")
 

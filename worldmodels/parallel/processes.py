@@ -23,3 +23,9 @@ def alive(pid):
         return False
     except (PermissionError, FileNotFoundError):  # somebody else's; or there is no /proc on this system
         return True
+
+
+def left_behind(name):
+    """Whether a file called like "worldmodels-123-x" is of process 123 of this machine, and that has ended."""
+    owner = name.split("-")[1]
+    return owner.isdigit() and not alive(int(owner))

@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from worldmodels.parallel.processes import alive
+from worldmodels.parallel.processes import left_behind
 from worldmodels.parallel.share import Share, even_share
 from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import UserError, explain
@@ -58,8 +58,7 @@ def run_in_processes(work, jobs, workers, advanced=None):
 def _mark_semaphores():
     """Have the queues' semaphores carry our number; remove those of runs that were killed with all their processes."""
     for path in Path("/dev/shm").glob("sem.worldmodels-*"):
-        owner = path.name.split("-")[1]
-        if owner.isdigit() and not alive(int(owner)):
+        if left_behind(path.name):
             path.unlink(missing_ok=True)
     multiprocessing.current_process()._config["semprefix"] = f"/worldmodels-{os.getpid()}"
 

@@ -99,9 +99,7 @@ def train_controller(
     )
 
 
-def make_strategy(
-    start, sigma_init, popsize, *, seed, optimizer, seeds="common", mean_rate=1.0, constant_sigma=False, whitening=None
-):
+def make_strategy(start, sigma_init, popsize, *, seed, optimizer, seeds, mean_rate, constant_sigma, whitening):
     """The strategy of an --optimizer. seeds: only "mirrored" makes a difference. The others: as of CMAES."""
     if optimizer in evosax_strategy.OPTIMIZERS:
         return Evosax(start, sigma_init, popsize, seed=seed, optimizer=optimizer)
