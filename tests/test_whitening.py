@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from small_dreams import STARTS, A, H, Z, set_weights, small_rnn
 
 from carracing.task import CARRACING
 from worldmodels.agent import Agent
 from worldmodels.controller import Controller
+from worldmodels.dream import STEPS, Dreams
 from worldmodels.evolving.strategy import CMAES, transform
 from worldmodels.evolving.whitening import FLOOR, second_moment, whitening_matrix
 from worldmodels.rollout import Environments, Job, run_episodes
@@ -78,3 +80,25 @@ def test_the_second_moment_is_of_z_and_the_state_before_it(untrained):
     expected = sum(np.outer(row, row) for row in rows) / 60
     world = Environments(envs, agent, 20)
     np.testing.assert_allclose(second_moment(world, params, (3, 4, 5)), expected, rtol=1e-5, atol=1e-8)
+
+
+def test_in_a_dream_it_is_of_every_so_many_steps():
+    """Against M's steps one by one, through the z and the actions that were recorded."""
+    rng, rnn, controller = np.random.default_rng(0), small_rnn(), Controller("z_c_h", Z, H, A)
+    set_weights(rnn, kernel=rng.normal(size=rnn.kernel.shape))
+    params = rng.normal(size=controller.num_params).astype(np.float32)
+
+    def world(record=False):
+        return Dreams(rnn, STARTS, 1.0, controller, lambda x: x, 2, 50, record=record)
+
+    rows = []
+    for episode in run_episodes(world(record=True), [Job(seed, params) for seed in (3, 4, 5)]):
+        state = np.zeros((1, H), np.float32), np.zeros((1, H), np.float32)
+        for step, action in enumerate(episode.frames.actions):
+            z = episode.frames.observations[step]
+            if step and step % STEPS == 0:
+                rows.append(np.concatenate([z, *(np.array(part)[0] for part in reversed(state))]))
+            state = rnn.step(np.concatenate([z, action])[None], state)
+    assert len(rows) == 3 * 2 and np.ptp(rows, axis=0).all()  # after 20 and 40 of 50 steps; everything varies
+    expected = np.mean([np.outer(row, row) for row in rows], axis=0)
+    np.testing.assert_allclose(second_moment(world(), params, (3, 4, 5)), expected, rtol=1e-4)

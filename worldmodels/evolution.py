@@ -96,7 +96,7 @@ def lead(queue, log, strategy, plan, about, options, essential):
     """Rank 0's part: resume or begin, then advance and evaluate until done. Nobody else reads or writes the log."""
     essential = essential | {"strategy": strategy_name(strategy), "number of parameters": len(strategy.mean)}
     state = log.resume(strategy, essential)
-    say(f"{log.name}: {len(strategy.mean)} parameters, {queue.workers} workers, which are loading what they need")
+    say(f"{log.name}: {len(strategy.mean)} parameters; workers: {queue.workers}; loading what they need")
     facts = queue.facts()
     if state is None:
         state = begin(strategy, essential)

@@ -72,6 +72,9 @@ def add_options(parser, task, slots=32):
         "requirements-jax.txt")  # fmt: skip
     add("--popsize", type=population_size, default=64, help="candidates a generation (paper: 64)")
     add("--sigma_init", type=positive_float, default=0.1, help="the first standard deviation")
+    add("--whiten", type=non_negative_int, default=0, metavar="EPISODES",
+        help="play so many with --init first, and search where every component of what C reads counts alike, however "
+        "little it varies (0: in the parameters themselves, as the paper)")  # fmt: skip
 
     add = parser.add_argument_group("scores are noisy").add_argument
     add("--num_episode", type=episodes, default="16", metavar="E or G:E,...",
@@ -98,9 +101,6 @@ def add_environment_options(parser):
     add("--patience", type=non_negative_int, default=0,
         help="end a training episode after so many steps without a reward and charge the rest at the last one; "
         "0: never (paper). Evaluations are always played to the end")  # fmt: skip
-    add("--whiten", type=non_negative_int, default=0, metavar="EPISODES",
-        help="play so many with --init first, and search where every component of what C reads counts alike, however "
-        "little it varies (0: in the parameters themselves, as the paper)")  # fmt: skip
 
 
 def log_name(task, controller, optimizer, num_episode, popsize):

@@ -30,21 +30,36 @@ def whitening_matrix(moment):
 def second_moment(world, params, seeds):
     """The mean of x x^T over what C reads (x, (I,)) while it plays with params (P,): (I, I) float64.
 
-    world: environments, with an Agent.
+    world: environments with an Agent, where every step counts; or dreams, where one does in each of their programs.
     """
-    agent = world.agent = _Reader(world.agent)
+    if hasattr(world, "agent"):
+        reader = world.agent = _AgentReader(world.agent)
+    else:
+        reader = world = _DreamReader(world)
     jobs = [Job(seed, params) for seed in seeds]
     with FrameProgress("what C reads", len(jobs), world.max_steps, bar=ranks.terminal(), leave=False) as progress:
         for episode in run_episodes(world, jobs, progress.advanced):
             progress.ended(episode.steps)
-    return agent.total / agent.count
+    return reader.total / reader.count
 
 
 class _Reader:
-    """Plays as the agent does, and adds up what its C reads."""
+    """Adds up x x^T."""
+
+    def __init__(self):
+        self.total, self.count = 0.0, 0
+
+    def read(self, controller, z, h, c):
+        x = np.concatenate(controller.inputs(z, h, c), axis=-1).astype(np.float64)
+        self.total, self.count = self.total + x.T @ x, self.count + len(x)
+
+
+class _AgentReader(_Reader):
+    """Plays as the agent does, and reads what its C reads."""
 
     def __init__(self, agent):
-        self.agent, self.total, self.count = agent, 0.0, 0
+        super().__init__()
+        self.agent = agent
 
     def start(self, slot, job):
         self.agent.start(slot, job)
@@ -52,6 +67,26 @@ class _Reader:
     def act(self, slots, observations):
         h, c = self.agent.h[slots], self.agent.c[slots]
         actions = self.agent.act(slots, observations)
-        x = np.concatenate(self.agent.controller.inputs(self.agent.z[slots], h, c), axis=-1).astype(np.float64)
-        self.total, self.count = self.total + x.T @ x, self.count + len(x)
+        self.read(self.agent.controller, self.agent.z[slots], h, c)
         return actions
+
+
+class _DreamReader(_Reader):
+    """Dreams, and reads what C reads next whenever it can be seen: between two programs of many steps."""
+
+    def __init__(self, dreams):
+        super().__init__()
+        self.dreams, self.slots, self.max_steps = dreams, dreams.slots, dreams.max_steps
+
+    @property
+    def played(self):
+        return self.dreams.played
+
+    def start(self, slot, job):
+        self.dreams.start(slot, job)
+
+    def advance(self):
+        ended = self.dreams.advance()
+        slots = sorted(self.dreams.playing)
+        self.read(self.dreams.controller, self.dreams.z[slots], self.dreams.h[slots], self.dreams.c[slots])
+        return ended

@@ -206,6 +206,6 @@ def _starts(starts, unit):
     """What a note says of each start of a run, and of the machine and the packages of the last one."""
     facts = [(f"from {unit} {start[unit]:,} on", start["command"]) for start in starts]
     last = starts[-1]
-    workers = f"; {last['workers']} workers" if "workers" in last else ""
+    workers = f"; workers: {last['workers']}" if "workers" in last else ""
     versions = ", ".join(f"{name} {version}" for name, version in last["versions"].items())
     return [*facts, ("machine", last["machine"] + workers), ("versions", versions)]

@@ -36,6 +36,7 @@ def train_controller(
     optimizer,
     popsize,
     sigma_init,
+    whiten,
     num_episode,
     seeds,
     mean_rate,
@@ -44,7 +45,6 @@ def train_controller(
     eval_episodes,
     average,
     patience=0,
-    whiten=0,
     precision="float32",
     temperature=None,
 ):
