@@ -81,6 +81,13 @@ def test_killed_evolution_goes_on_to_the_same_end_also_with_fewer_workers(folder
     assert twice[:2] == [row[0:1] + row[2:] for row in first] and len(twice) == 4
 
 
+def test_evolution_can_be_whitened_in_the_dream(folder):
+    options = ("--init", BEST, "--whiten", 4, "--log", "log/whitened", "-n", 1, "--generations", 1)
+    assert "playing 4 episodes" in run(folder, *EVOLVE, *options)
+    start, mean = (json.loads((folder / path).read_text())[0] for path in (BEST, BEST.replace("log", "log/whitened")))
+    assert np.linalg.norm(np.subtract(mean, start)) > 0.1 * 1088**0.5  # what varies little has large weights
+
+
 def test_other_options_do_not_go_on_with_the_run_and_are_all_named(folder):
     other = ("--generations", 3, "--temperature", 0.5, "--sigma_init", 0.2)
     error = error_of(folder, *EVOLVE, *other)
