@@ -52,7 +52,7 @@ pictures: .venv/installed
 	$(PYTHON) docs/pictures.py
 
 test: .venv/installed .venv/installed-dev
-	$(PYTHON) -m pytest -n 3 --dist loadfile
+	$(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test_cluster: .venv/installed .venv/installed-dev
 	$(PYTHON) -m pytest tests/cluster

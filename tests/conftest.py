@@ -17,6 +17,16 @@ import numpy as np  # noqa: E402
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in its background without it
 
 
+LONGEST = ["doom_pipeline", "pipeline", "mpi", "examples", "train_rnn", "device", "windows", "pole", "generation"]
+LONGEST += ["web", "notebook", "doom_process"]
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest come first, so that in the end no process waits long for another (make test)."""
+    places = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
 class Untrained(NamedTuple):
     """An agent on disk, as the numbered scripts leave one."""
 

@@ -90,13 +90,13 @@ def test_evaluation_plays_all_in_one_process(untrained, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "use", lambda device: None)  # Keras is loaded by now, on the CPU
 
     def scores(**options):
-        named = {"episodes": 6, "seed": 5, "workers": 2, "slots": 4, "weights": untrained.weights, "dream": False}
+        named = {"episodes": 6, "seed": 5, "slots": 4, "weights": untrained.weights, "dream": False}
         path = evaluation.evaluate(SHORT, untrained.best, "ours", results=tmp_path, **named, **options)
         return path, json.loads(path.read_text())
 
-    (one, on_cpu), (other, on_gpu) = scores(), scores(device="gpu")
+    (one, on_cpu), (other, on_gpu) = scores(workers=1), scores(workers=2, device="gpu")
     assert on_gpu["scores"] == on_cpu["scores"] and on_gpu["device"] == "gpu" and "device" not in on_cpu
-    assert [(type(world), world.slots) for world in worlds] == [(ServedEnvironments, 4)]  # others are in processes
+    assert [(type(world), world.slots) for world in worlds] == [(ServedEnvironments, 4)]  # the other is in a process
     assert other.name == one.name.replace(".json", ".gpu.json")
 
 

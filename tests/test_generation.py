@@ -58,7 +58,7 @@ def test_a_killed_generation_goes_on_and_makes_damaged_files_again(untrained, tm
     broken = bytearray(done[second])
     broken[len(broken) // 2] ^= 255  # a flipped bit in mid-file
     second.write_bytes(broken)
-    output = SCRIPTS.run(tmp_path, SHORT_SCRIPT, *options, "--workers", 2)
+    output = SCRIPTS.run(tmp_path, SHORT_SCRIPT, *options, "--workers", 1)
     assert f"{len(done) - 2} of the 12 rollouts asked for are in again already, 2 damaged" in output
     assert all(path.read_bytes() == content for path, content in done.items())  # same seed, same bytes
     assert json.loads((tmp_path / "again" / "manifest.json").read_text())["complete"]

@@ -82,7 +82,7 @@ def test_it_starts_its_own_ranks_more_than_there_are_cores_and_leaves_a_best(tmp
     workers = os.cpu_count() + 1
     code, out, err = end(start(tmp_path, "-n", str(workers), "--generations", "2", PLAYED=tmp_path / "played"))
     assert (code, err) == (0, "")
-    assert f"{workers} workers" in out and "generation 2/2" in out and "ETA" in out
+    assert f"workers: {workers}" in out and "generation 2/2" in out and "ETA" in out
     assert len(json.loads((tmp_path / f"{NAME}.best.json").read_text())[0]) == 20
     assert {rank for rank, _, _ in played(tmp_path / "played")} <= set(range(1, workers + 1))
 
@@ -215,7 +215,7 @@ def test_what_a_killed_run_left_behind_goes_with_the_next_one(tmp_path):
 def test_it_runs_under_an_mpirun_of_the_users(tmp_path):
     command = mpirun.mpirun_command(os.environ)
     code, out, _ = end(start(tmp_path, "--generations", "1", launcher=[*command, "-n", "3"]))
-    assert code == 0 and "2 workers" in out
+    assert code == 0 and "workers: 2" in out
     code, _, err = end(start(tmp_path, launcher=[*command, "-n", "1"]))
     assert code == 2 and "at least 2" in err
     code, _, err = end(start(tmp_path, launcher=[*command, "-n", "3"], FAIL_RANK=1))

@@ -118,6 +118,7 @@ def test_window_shows_the_picture(name, display, tmp_path):
     process = Scripts(window.task.folder.name).start(tmp_path, *window.words)
     closest, deadline = np.inf, time.monotonic() + TIMEOUT
     while closest > TOLERANCE and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)  # most of the time nothing is there yet
         shown = seen(display, window.size or shape[::-1], shape)[::4, ::4]
         closest = min(closest, *(np.abs(picture - shown).mean() for picture in expected))
     process.terminate()

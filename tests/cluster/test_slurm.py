@@ -62,7 +62,7 @@ def expected(slurm, tmp_path_factory):
 
 def test_an_evolution_is_what_it_is_without_slurm(slurm, folder, expected):
     ended_well, out = submit(slurm, folder, "evolve.sh", *SIZE, options=["--ntasks", 4])
-    assert ended_well and "3 workers" in out, out
+    assert ended_well and "workers: 3" in out, out
     assert outcome(folder / "log", NAME) == expected
 
 
