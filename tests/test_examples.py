@@ -5,7 +5,7 @@ import re
 
 import gymnasium
 import pytest
-from scripts import ROOT, Scripts
+from scripts import ROOT, Scripts, kill_when
 
 from doomrnn.task import DOOM
 from worldmodels.playing.loading import load_agent
@@ -29,9 +29,9 @@ def test_a_driver_of_ones_own_scores_what_the_readme_says(tmp_path):
 
 
 def test_an_optimizer_of_ones_own_goes_on_after_its_checkpoint_and_leaves_an_agent(tmp_path):
-    words = ["random_search.py", "--workers", 1, "--generations"]
-    assert "done: 1 generations" in EXAMPLES.run(tmp_path, *words, 1)
-    assert "going on after generation 1" in EXAMPLES.run(tmp_path, *words, 2)
-    history = json.loads((tmp_path / "log/doomrnn.random_search.hist.json").read_text())
-    assert [row[0] for row in history] == [1, 2]
+    words, history = ["random_search.py", "--workers", 1], tmp_path / "log/doomrnn.random_search.hist.json"
+    process = EXAMPLES.start(tmp_path, *words, "--generations", 3)
+    kill_when(process, lambda: history.exists() and len(json.loads(history.read_text())) == 1)
+    assert "going on after generation 1" in EXAMPLES.run(tmp_path, *words, "--generations", 2)
+    assert [row[0] for row in json.loads(history.read_text())] == [1, 2]
     assert load_agent(DOOM, tmp_path / "log/doomrnn.random_search.best.json").controller.kind == "z_c_h"

@@ -86,7 +86,7 @@ def test_what_does_not_go_together_in_an_evolution_is_said(folder):
 
 
 def test_the_trained_agent_is_scored(folder):
-    options = ("--weights", "weights", "--episodes", 2, "--slots", 1, "--results", "results")
+    options = ("--weights", "weights", "--episodes", 2, "--slots", 2, "--workers", 1, "--results", "results")
     output = run(folder, "model.py", "norender", BEST, *options)
     assert "average_reward" in output and "stdev" in output
     (result,) = (folder / "results").glob("*.json")
