@@ -119,6 +119,7 @@ def test_the_agent_is_scored_in_the_game_and_in_its_dream(folder, world, more, n
     (path,) = (folder / "results").glob(f"doomrnn.{name}.*.json")
     result = json.loads(path.read_text())
     assert result["scores"] == result["steps"] and len(result["scores"]) == 2
+    assert world == "doomreal" or name == f"dream{result['temperature']}"
 
 
 def test_the_agent_can_be_scored_at_another_resolution_than_it_was_trained_at(folder):

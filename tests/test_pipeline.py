@@ -67,10 +67,12 @@ def test_evolution_leaves_the_logs_of_the_reference(folder):
     assert [row[0] for row in history] == [1, 2]
 
 
-def test_evolution_starts_from_an_agent_in_whitened_coordinates(folder):
-    options = ("--init", BEST, "--whiten", 2, "--log", "log/whitened", "--seeds", "mirrored")
-    output = run(folder, SHORT_SCRIPT, "train", *EVOLVE[1:], *options, "-n", 1, "--generations", 2)
-    assert "playing 2 episodes" in output
+def test_evolution_goes_on_from_an_agent_in_whitened_coordinates(folder):
+    words = (SHORT_SCRIPT, "train", *EVOLVE[1:], "-n", 1, "--init", BEST, "--whiten", 2)
+    words += ("--log", "log/whitened", "--seeds", "mirrored")
+    assert "playing 2 episodes" in run(folder, *words, "--generations", 1)
+    output = run(folder, *words, "--generations", 2)
+    assert "going on after generation 1" in output and "playing" not in output
     start, _ = json.loads((folder / BEST).read_text())
     mean, _ = json.loads((folder / "log/whitened/carracing.cma.1.4.best.json").read_text())
     plain = 0.1 * 867**0.5  # how far a candidate is from the mean where all parameters count alike
