@@ -84,7 +84,7 @@ def test_a_job_that_is_put_back_into_the_queue_goes_on_from_its_checkpoint(slurm
     assert slurm.run("scontrol", "requeue", number) == (0, "")
     output = folder / f"slurm-{number}.out"
     wait_for(lambda: "done: 4 generations" in output.read_text())
-    assert output.read_text().count("which are loading what they need") == 2
+    assert output.read_text().count("workers: 2; loading what they need") == 2
     assert "going on after generation" in output.read_text() and outcome(folder / "log", NAME) == expected
 
 
