@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from line import csv_steps
 from records import make_record
@@ -41,6 +42,13 @@ def test_it_writes_weights_losses_events_and_a_picture(tmp_path, capsys):
     assert picture.read_bytes() == seen
     with pytest.raises(UserError, match="constant or decay, not cosine over 3 steps"):
         train(tmp_path, "--steps", 3, "--schedule", "cosine")
+
+
+def test_free_bits_are_the_least_that_the_divergence_of_an_untrained_v_counts(tmp_path):
+    make_record(tmp_path / "record", [20] * 3)
+    for options, nats in (((), 8 * 0.5), (("--free_bits", 3, "--restart"), 8 * 3)):
+        train(tmp_path, "--steps", 1, *options)
+        assert np.genfromtxt(tmp_path / "w/vae.losses.csv", delimiter=",", names=True)["kl"] == nats
 
 
 def test_episodes_of_another_task_are_refused(tmp_path):

@@ -14,11 +14,12 @@ class VAE(keras.Model):
     decoder: z (B, Z) -> float32 (B, 64, 64, 3) in [0, 1].
     dtype: None (float32) or "mixed_bfloat16": convolutions run in bfloat16, about twice as fast on a CPU or GPU that
     has it, while weights, mu, logvar, the decoder's output and the losses stay in float32.
+    free_bits: nats of KL divergence for each dimension of z that cost nothing in training.
     """
 
     def __init__(self, z_size=32, dtype=None):
         super().__init__(name="vae", dtype="float32")
-        self.z_size = z_size
+        self.z_size, self.free_bits = z_size, FREE_BITS
         self.encoder = _encoder(z_size, dtype)
         self.decoder = _decoder(z_size, dtype)
         self.losses_of = [keras.metrics.Mean(name=name) for name in ("reconstruction", "kl")]
@@ -34,7 +35,7 @@ class VAE(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         images = ops.cast(x[0], "float32") / 255.0
-        total, *parts = vae_loss(images, *y_pred, self.z_size)
+        total, *parts = vae_loss(images, *y_pred, self.free_bits * self.z_size)
         for metric, value in zip(self.losses_of, parts, strict=True):
             metric.update_state(value)
         return total
@@ -49,15 +50,15 @@ def sample(mu, logvar, noise):
     return mu + ops.exp(logvar / 2.0) * noise
 
 
-def vae_loss(images, reconstruction, mu, logvar, z_size):
+def vae_loss(images, reconstruction, mu, logvar, free_nats):
     """Means over the batch of: total loss, reconstruction error, KL divergence (total is the sum of the two).
 
     images, reconstruction: (B, 64, 64, 3) in [0, 1], compared by the sum of squared errors of an image. The KL of an
-    image to N(0, 1) counts as at least FREE_BITS * z_size nats (16 for z = 32), as in the 2018 code.
+    image to N(0, 1) counts as at least `free_nats` (2018 code: 16 for z = 32).
     """
     error = ops.sum(ops.square(images - reconstruction), axis=(1, 2, 3))  # (B,)
     kl = -0.5 * ops.sum(1.0 + logvar - ops.square(mu) - ops.exp(logvar), axis=1)  # (B,)
-    kl = ops.maximum(kl, FREE_BITS * z_size)
+    kl = ops.maximum(kl, free_nats)
     error, kl = ops.mean(error), ops.mean(kl)
     return error + kl, error, kl
 

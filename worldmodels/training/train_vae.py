@@ -9,7 +9,7 @@ from worldmodels.data.frames import FrameStream, some_frames
 from worldmodels.device import use
 from worldmodels.files.weights import load_weights
 from worldmodels.files.writing import atomic_path
-from worldmodels.scripts.cli import positive_int
+from worldmodels.scripts.cli import non_negative_float, positive_int
 from worldmodels.training import options, schedules
 from worldmodels.training.loop import run_name, train
 
@@ -32,6 +32,9 @@ def add_options(parser):
     add("--epochs", type=positive_int, default=10, help="passes over the data (2018 code: 10; paper: 1)")
     add("--steps", type=positive_int,
         help="batches to train on, with those of a run that is continued, in place of --epochs")  # fmt: skip
+    add("--free_bits", type=non_negative_float, default=0.5, metavar="NATS",
+        help="of KL divergence for each dimension of z that cost nothing (2018 code: 0.5); more of them keep more "
+        "dimensions in use, and what is small in the picture")  # fmt: skip
 
 
 def train_vae(
@@ -42,6 +45,7 @@ def train_vae(
     out,
     epochs,
     steps,
+    free_bits,
     batch_size,
     learning_rate,
     schedule,
@@ -62,6 +66,7 @@ def train_vae(
 
     set_random_seed(seed)
     vae = task.make_vae(precision)
+    vae.free_bits = free_bits
     if init:
         load_weights(vae, init, "V")
     vae.compile(keras.optimizers.Adam(schedules.learning_rate(schedule, learning_rate, steps)))
@@ -74,6 +79,7 @@ def train_vae(
         steps,
         settings={
             "z_size": vae.z_size,
+            "free_bits": free_bits,
             "batch_size": batch_size,
             "seed": seed,
             "precision": precision,
