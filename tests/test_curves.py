@@ -64,6 +64,12 @@ def test_a_picture_that_cannot_be_drawn_ends_no_run(tmp_path, monkeypatch, capsy
     assert not list(tmp_path.glob(".*.tmp.*"))
 
 
+def test_what_no_training_writes_into_a_table_of_losses_is_left_out(tmp_path):
+    path = tmp_path / "a.losses.csv"
+    path.write_text(f"step,loss\n1,2.5\n{'9' * 400},1\n{'9' * 5000},1\ntwo,1\n2,1e308\n3,nan\n4,text\n5,3.5\n")
+    assert curves_of(read_rows(path)) == {"loss": ([1, 5], [2.5, 3.5])}
+
+
 @pytest.mark.parametrize("loss", LABELS)
 def test_what_a_panel_shows_is_written_within_it(loss):
     figure = losses_figure("a", {loss: ([1, 2], [3.0, 2.0])})

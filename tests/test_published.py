@@ -177,7 +177,7 @@ def damaged(case, path):
     if case == "too large":
         data[1][2] = 10**400
     if case == "too large for float32":
-        data[1][2] = 1e300
+        data[1][2] = 1e50
     if case == "not finite":
         data[1][2] = float("nan")
     path.write_text(json.dumps(data))
@@ -224,7 +224,8 @@ def test_a_missing_file_is_a_user_error(tmp_path):
         ([["a"], 1.0], "the controller is damaged"),
         ([[10**400], 1.0], "a number is not finite"),
         ([[1.0], 10**400], "a number is not finite"),
-        ([[1e200] * 867, 1.0], "its parameters are too large"),
+        ([[1e50] * 867, 1.0], "its parameters are too large"),
+        ([["nan"] * 867, 1.0], "its parameters are too large, or no numbers"),
     ],
 )
 def test_a_controller_that_does_not_fit_is_a_user_error(data, words, tmp_path):

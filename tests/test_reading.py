@@ -15,7 +15,9 @@ from worldmodels.files.writing import save_npz
 from worldmodels.scripts.cli import UserError
 
 
-@pytest.mark.parametrize("content", ["[" * 100_000, '{"a": 1', "[1]", "7", "null", '{"a": NaN}', '{"a": 1e999}'])
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, '{"a": 1', "[1]", "7", "null", '{"a": NaN}', '{"a": 1e999}', '{"a": 1e200}']
+)
 def test_json_that_is_no_dict_of_finite_numbers_is_a_user_error(content, tmp_path):
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(UserError, match=r"a\.json"):

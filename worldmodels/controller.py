@@ -87,8 +87,8 @@ def load_parameters(path, num_params):
                 f"{path} has {params.size} parameters where {num_params} are needed: it is of another task, or "
                 f'the .run.json beside it does not name its kind, as {{"controller": "z"}} (one of {", ".join(KINDS)})'
             )
-        if (np.abs(params) > np.finfo(np.float32).max).any():  # float32 is what C computes in
-            raise ValueError("its parameters are too large")
+        if not (np.abs(params) <= np.finfo(np.float32).max).all():  # float32 is what C computes in; NaN is none of it
+            raise ValueError("its parameters are too large, or no numbers")
         return params, score
 
 

@@ -29,6 +29,6 @@ def load_starts(folder, z_size):
         mu, logvar = (np.array(numbers, np.float32) / SCALE for numbers in rows)
         if not len(mu) or not mu.shape == logvar.shape == (len(mu), z_size):
             raise ValueError(f"it does not hold two lists of z with {z_size} numbers each")
-        if not max(np.abs(mu).max(), np.abs(logvar).max()) <= LIMIT:
+        if not (np.abs([mu, logvar]) <= LIMIT).all():
             raise ValueError(f"it holds numbers beyond {LIMIT}, which no V gives")
         return mu, logvar

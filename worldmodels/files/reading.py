@@ -3,13 +3,14 @@
 import contextlib
 import errno
 import json
-import math
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from worldmodels.scripts.cli import UserError, explain_os_error
+
+LARGEST = 1e100  # no number that is written here comes near it, and sums and squares of such ones are finite
 
 
 @contextlib.contextmanager
@@ -38,7 +39,7 @@ def reading(path, what, remedy="restore it or make it again"):
 
 
 def load_json(path, what, kind=None, remedy="restore it or make it again"):
-    """The content of a JSON file, all of whose numbers are finite. kind: dict or list, if it has to be one."""
+    """The content of a JSON file, all of whose numbers are below LARGEST. kind: dict or list, if it has to be one."""
     with reading(path, what, remedy):
         data = json.loads(Path(path).read_bytes(), parse_int=_int, parse_float=_float, parse_constant=_float)
         if kind and not isinstance(data, kind):
@@ -47,8 +48,8 @@ def load_json(path, what, kind=None, remedy="restore it or make it again"):
 
 
 def _float(text):
-    if not math.isfinite(value := float(text)):
-        raise ValueError("a number is not finite")
+    if not abs(value := float(text)) < LARGEST:
+        raise ValueError("a number is not finite, or too large")
     return value
 
 

@@ -2,13 +2,13 @@
 
 import contextlib
 import csv
-import math
 import os
+import re
 import socket
 import time
 from pathlib import Path
 
-from worldmodels.files.reading import reading
+from worldmodels.files.reading import LARGEST, reading
 from worldmodels.files.writing import atomic_path, make_folder
 from worldmodels.reporting.curves import losses_figure
 from worldmodels.reporting.pictures import save_picture
@@ -50,7 +50,7 @@ def read_rows(path):
     """The rows of a table of losses, as dicts of texts. What is no whole row is left out: a run may be writing it."""
     with reading(path, "the table of losses", "move it away"), open(path, newline="", errors="replace") as file:
         rows = csv.DictReader(line for line in file if line.endswith("\n"))
-        return [row for row in rows if (row.get("step") or "").isdecimal()]
+        return [row for row in rows if re.fullmatch(r"\d{1,15}", row.get("step") or "")]
 
 
 def curves_of(rows):
@@ -59,7 +59,7 @@ def curves_of(rows):
     for row in rows:
         for name, text in row.items():
             with contextlib.suppress(TypeError, ValueError):
-                if name != "step" and math.isfinite(value := float(text)):
+                if name != "step" and abs(value := float(text)) < LARGEST:
                     steps, values = curves.setdefault(name, ([], []))
                     steps.append(int(row["step"]))
                     values.append(value)
