@@ -51,6 +51,12 @@ def test_dream_ends_when_the_end_logit_is_positive_and_every_step_is_worth_1(end
         assert (episode.score, episode.steps) == (steps, steps)
 
 
+def test_a_dream_of_numbers_that_are_none_ends_at_once_and_does_not_live_for_ever():
+    assert [episode.steps for episode in dream(small_rnn(done=True, end_logit=np.nan), range(3), max_steps=45)] == [
+        1
+    ] * 3
+
+
 def test_restart_flag_is_1_at_the_first_step_alone():
     """This M's h is 0.76 after a step with the flag, else 0, and its end logit is 0.5 - h: so it ends at step 2."""
     rnn = small_rnn(done=True)

@@ -42,6 +42,13 @@ def test_dream_without_an_end_logit_pays_nothing_and_is_truncated():
     assert steps == [(0.0, False, False)] * 19 + [(0.0, False, True)]
 
 
+def test_an_action_that_is_no_number_is_refused():
+    env = SmallDream(small_rnn(done=True))
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="finite numbers"):
+        env.step(np.full(A, np.nan))
+
+
 def test_what_was_observed_does_not_change_later():
     env = SmallDream(small_rnn())
     observed = [env.reset(seed=0)[0], env.step(np.zeros(A, np.float32))[0], env.reset(seed=1)[0]]

@@ -140,7 +140,8 @@ class Dreams:
         out = {name: np.array(array) for name, array in out.items()}
         self.z, self.h, self.c = out["z"], out["h"], out["c"]
         self.restart = np.zeros_like(self.restart)
-        return out["zs"], out["actions"], out.get("end_logit", np.full(noise.shape[1:3], -np.inf)) > 0
+        ended = ~(out.get("end_logit", np.full(noise.shape[1:3], -np.inf)) <= 0)  # NaN is an end, too
+        return out["zs"], out["actions"], ended
 
     def _of_equal_rows(self, rows):
         """What one step, which is a program soon built, gives for `rows` times the same random input."""

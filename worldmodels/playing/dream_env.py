@@ -57,7 +57,10 @@ class Dream(gymnasium.Env):
         self.dreams = Dreams(rnn, starts, self.temperature, None, None, 1, self.task.max_steps)
 
     def step(self, action):
-        *_, ended = self.dreams.step(1, actions=np.asarray(action, np.float32)[None, None])
+        action = np.asarray(action, np.float32)
+        if not np.isfinite(action).all():
+            raise ValueError(f"an action has to be finite numbers, not {action}")
+        *_, ended = self.dreams.step(1, actions=action[None, None])
         self.steps += 1
         self._show()
         reward = float(self.task.end_logit)
