@@ -9,8 +9,11 @@ import pytest
 from damage import with_a_wrong_byte
 from records import make_record, names_of
 
+from carracing.task import CARRACING
+from worldmodels.data import extraction
 from worldmodels.data.episodes import Episodes, hold_out, list_episodes, read_ahead
 from worldmodels.files.writing import save_npz
+from worldmodels.parallel.shards import WHOLE
 from worldmodels.scripts.cli import UserError
 
 
@@ -126,3 +129,15 @@ def test_an_episode_that_changed_since_the_start_is_a_user_error(tmp_path):
     make_record(tmp_path, [4])
     with pytest.raises(UserError, match=r"0\.npz has changed in the meantime"):
         episodes[0]
+
+
+@pytest.mark.parametrize("coverage", [np.full(2, np.nan), np.array(["a", "b"]), np.array(1.0)])
+def test_an_episode_whose_coverage_is_damaged_is_played_again(tmp_path, monkeypatch, coverage):
+    for number, numbers in enumerate((np.array([1.0, 2.0]), coverage)):
+        save_npz(tmp_path / f"{number}.npz", {"obs": OBS, "action": ACTION, "coverage": numbers})
+    (tmp_path / "coverage.json").write_text('{"made_with": {}}')
+    played, described = [], []
+    monkeypatch.setattr(extraction, "run_in_processes", lambda work, jobs, workers: played.extend(jobs) or [[3.0, 4.0]])
+    how = {"episodes": 2, "workers": 1, "out": tmp_path, "seed": 0, "shard": WHOLE}
+    extraction.extract(CARRACING, None, None, lambda rows: (described.extend(rows.tolist()) or [], {}), {}, **how)
+    assert played == [1] and described == [[1.0, 2.0], [3.0, 4.0]]

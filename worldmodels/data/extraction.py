@@ -19,7 +19,7 @@ from worldmodels.data.episodes import FRAME
 from worldmodels.data.policies import NoisyAgent
 from worldmodels.data.seeds import TRAINING
 from worldmodels.files.provenance import origin
-from worldmodels.files.reading import load_json, load_npz
+from worldmodels.files.reading import load_json, load_npz, reading
 from worldmodels.files.writing import make_folder, save_json, save_npz
 from worldmodels.parallel import shards
 from worldmodels.parallel.processes import available_cores
@@ -157,8 +157,13 @@ def _report_path(folder):
 
 def _coverage_of(folder, number):
     """The coverage of an episode that is there already, or None: it is missing, damaged, or of another program."""
+    path = _episode_path(folder, number)
     try:
-        return load_npz(_episode_path(folder, number), ["coverage"])[0]
+        with reading(path, "an episode"):
+            (coverage,) = load_npz(path, ["coverage"])
+            if coverage.ndim != 1 or not np.isfinite(coverage).all():
+                raise ValueError("its coverage is no list of numbers")
+            return coverage
     except UserError:
         return None
 
