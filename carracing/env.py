@@ -179,7 +179,7 @@ def steer(held):
 def main():
     """Drive with the arrow keys."""
     parser = Parser(description="Drive with the arrow keys (up: gas, down: brake); R: next track, Esc: leave.")
-    play_script(parser, lambda _: CarRacing(render_mode="human"), steer, MAX_STEPS)
+    play_script(parser, lambda: CarRacing(render_mode="human"), steer, MAX_STEPS)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 python dream_env.py        play in the dream with the arrow keys
 """
 
+import functools
+
 import numpy as np
 from gymnasium import spaces
 
@@ -30,7 +32,7 @@ def main():
     add = parser.add_argument
     add("--temperature", type=positive_float, default=DOOM.temperature, help="below 1 tamer, above 1 wilder")
     add("--weights", metavar="DIR", help="folder of V and M, if it is neither weights/ nor pretrained/")
-    play_script(parser, lambda args: DoomDream(args.temperature, args.weights, "human"), left_or_right, DOOM.max_steps)
+    play_script(parser, functools.partial(DoomDream, render_mode="human"), left_or_right, DOOM.max_steps)
 
 
 if __name__ == "__main__":

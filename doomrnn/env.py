@@ -115,7 +115,7 @@ class DoomTakeCover(gymnasium.Env):
 def main():
     """Play with the arrow keys."""
     parser = Parser(description="Play with the arrow keys (left, right); R: next episode, Esc: leave.")
-    play_script(parser, lambda _: DoomTakeCover("human", resolution="640x480"), left_or_right, MAX_STEPS)
+    play_script(parser, lambda: DoomTakeCover("human", resolution="640x480"), left_or_right, MAX_STEPS)
 
 
 if __name__ == "__main__":

@@ -61,4 +61,4 @@ class Pole(gymnasium.Env):
 
 
 if __name__ == "__main__":
-    run(lambda: play_script(Parser(description=__doc__), lambda _: Pole("human"), left_or_right, MAX_STEPS))
+    run(lambda: play_script(Parser(description=__doc__), lambda: Pole("human"), left_or_right, MAX_STEPS))

@@ -33,15 +33,16 @@ def read_keys(held):
 def play_script(parser, make_env, action_of, max_steps):
     """The main() of a script in which a person plays: parses its options, and plays until the person has had enough.
 
-    parser: with the script's own options, to which --seed is added. make_env(options) -> env. The rest: see
+    parser: with the script's own options, to which --seed is added; make_env takes them by name. The rest: see
     play_by_hand().
     """
     add = parser.add_argument
     add("--seed", type=non_negative_int, help="of the first episode, the others follow; at random if not given")
-    options = parser.parse_args()
+    options = vars(parser.parse_args())
     need_display("playing takes a window and a keyboard")
-    first = random.randrange(2**31) if options.seed is None else options.seed
-    env = make_env(options)
+    if (first := options.pop("seed")) is None:
+        first = random.randrange(2**31)
+    env = make_env(**options)
     play_by_hand(env, action_of, itertools.count(first), max_steps)
     env.close()
 
