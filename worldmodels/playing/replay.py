@@ -8,7 +8,7 @@ import numpy as np
 from worldmodels.data.expert import env_options, load_manifest, load_rollout, rollout_number
 from worldmodels.playing.video import side_by_side
 from worldmodels.playing.watch import check_screen, open_screen
-from worldmodels.rollout import Frames
+from worldmodels.rollout import Environments, Job, run_episodes
 from worldmodels.scripts.cli import UserError
 
 
@@ -50,7 +50,10 @@ def play_again(task, path):
         raise UserError(f"{path} is not called rollout_<k>.npz, by which manifest.json knows its seed: rename it")
     made_with = load_manifest(Path(path).parent, "it knows the seed: restore it")["made_with"]
     seed = made_with["seed"] + number
-    again = take(task.make_env(**env_options(made_with)), seed, frames.actions)
+    env, length = task.make_env(**env_options(made_with)), len(frames.actions)
+    (episode,) = run_episodes(Environments([env], Again(frames.actions), length, record=True), [Job(seed)])
+    env.close()
+    again = episode.frames
     print(f"{path}: seed {seed}, score {frames.rewards.sum():.1f} after {len(frames.actions)} frames")
     steps = len(again.rewards)
     if steps < len(frames.rewards):
@@ -65,14 +68,14 @@ def play_again(task, path):
     return steps == len(frames.rewards) and not any(where.any() for where in different.values())
 
 
-def take(env, seed, actions):
-    """The Frames of an episode with these actions (T, A), or as many of them as it lasts. Closes the environment."""
-    observations, rewards = [env.reset(seed=seed)[0]], []
-    for action in actions:
-        observation, reward, terminated, truncated, _ = env.step(action)
-        observations.append(observation)
-        rewards.append(reward)
-        if terminated or truncated:
-            break
-    env.close()
-    return Frames(np.array(observations), actions[: len(rewards)], np.array(rewards))
+class Again:
+    """Takes the actions (T, A) of a rollout again, in the rollout loop."""
+
+    def __init__(self, actions):
+        self.actions = iter(actions)
+
+    def start(self, slot, job):
+        """There is one episode alone."""
+
+    def act(self, slots, observations):
+        return [next(self.actions)]
