@@ -6,9 +6,8 @@ Two players play the same seeds. One draws a fresh action at every tic. The othe
 learn from episodes of this kind.
 """
 
-from pathlib import Path
-
 import numpy as np
+from backends import RESULTS
 from tqdm import tqdm
 
 from worldmodels.data.seeds import TEST
@@ -18,8 +17,7 @@ from worldmodels.parallel.processes import available_cores
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.scripts.cli import Parser, positive_int, run
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULT = ROOT / "results" / "doom_random.json"
+RESULT = RESULTS / "doom_random.json"
 LONGEST = {"fresh": 1, "held 1 to 10 tics": 10}  # the longest that an action is held
 DREAMS = {f"dream at {temperature}": temperature for temperature in (0.5, 1.0, 1.15, 1.3)}
 WORLDS = ("game", *DREAMS)
@@ -31,8 +29,9 @@ def make_env(name):
 
         return DoomTakeCover()
     from doomrnn.dream_env import DoomDream
+    from doomrnn.task import DOOM
 
-    return DoomDream(DREAMS[name], ROOT / "doomrnn" / "pretrained")
+    return DoomDream(DREAMS[name], DOOM.folder / "pretrained")
 
 
 def play(jobs):

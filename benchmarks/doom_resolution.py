@@ -11,10 +11,10 @@ import contextlib
 import statistics
 import tempfile
 import timeit
-from pathlib import Path
 
 import numpy as np
 import vizdoom
+from backends import RESULTS
 from env import gymnasium_contestant
 from PIL import Image, ImageDraw
 
@@ -28,8 +28,8 @@ from worldmodels.parallel.threads import limit_threads
 from worldmodels.rollout import Environments, Job, run_episodes
 from worldmodels.scripts.cli import Parser, non_negative_int, positive_int, run
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULT, PICTURE = ROOT / "results" / "benchmark_doom_resolution.json", ROOT / "docs" / "doom_resolution.png"
+RESULT = RESULTS / "benchmark_doom_resolution.json"
+PICTURE = RESULTS.parent / "docs" / "doom_resolution.png"
 REFERENCE = "640x480"
 HEALTH = vizdoom.GameVariable.HEALTH
 RESOLUTIONS = {REFERENCE: 1, "320x240": 3, "160x120": 8}  # and how many steps each takes while the first takes one

@@ -9,14 +9,15 @@ else the machine does slows all of them alike. Look at the ratios.
 
 import itertools
 import time
-from pathlib import Path
+
+from backends import RESULTS
 
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
 from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import Parser, non_negative_int, positive_int, run
 
-RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_env.json"
+RESULT = RESULTS / "benchmark_env.json"
 EPISODE, EPISODES = 1000, 8
 OURS, STOCK = "this renderer", "stock gymnasium"
 

@@ -13,9 +13,9 @@ other work on the machine changes them less.
 import os
 import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
+from backends import RESULTS
 from virtual_ranks import NOBODY, simulate
 
 from worldmodels.controller import load_parameters, parameters_fingerprint
@@ -31,7 +31,6 @@ from worldmodels.parallel.threads import limit_threads
 from worldmodels.rollout import Job
 from worldmodels.scripts.cli import Parser, run
 
-RESULTS = Path(__file__).resolve().parents[1] / "results"
 PARAMETERS = 867  # of the car's C
 SLOTS = 32  # of a worker
 SIZES = (1, 2, 4, 6, 8, 12, 16, 24, 32)  # episodes under way

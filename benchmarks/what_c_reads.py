@@ -8,16 +8,15 @@ That is why train.py has --whiten. A dimension of z counts as used where its KL 
 dimensions of a drawn z are noise. That is why train.py has --z mean.
 """
 
-from pathlib import Path
-
 import numpy as np
+from backends import RESULTS
 
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
 from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import Parser, non_negative_int, positive_int, run
 
-RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_what_c_reads.json"
+RESULT = RESULTS / "benchmark_what_c_reads.json"
 COMPONENTS = (5, 10, 20, 40, 80, 160, 256)
 USED = 0.02  # nats
 AHEAD = 3  # tiles of the track (3.5 m each) from one reading of its bend to the next

@@ -7,9 +7,8 @@ episode ends: an alarm, where its end logit is above 0, as in the dream. The pla
 that nothing was trained on.
 """
 
-from pathlib import Path
-
 import numpy as np
+from backends import RESULTS
 from doom_resolution import recorded_episodes
 
 from doomrnn.env import DoomTakeCover
@@ -20,7 +19,7 @@ from worldmodels.files.writing import save_json
 from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import Parser, positive_int, run
 
-RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_what_m_foresees.json"
+RESULT = RESULTS / "benchmark_what_m_foresees.json"
 BATCH = 25  # episodes
 EARLY = 10  # frames: an alarm so shortly before the end is early, one before that is false
 

@@ -8,9 +8,9 @@ keeps at least half counts as seen. The player is that of extract.py, on episode
 """
 
 import itertools
-from pathlib import Path
 
 import numpy as np
+from backends import RESULTS
 from doom_resolution import labelled_game, random_episodes, watch
 from PIL import Image
 
@@ -22,7 +22,7 @@ from worldmodels.files.writing import save_json
 from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import Parser, positive_int, run
 
-RESULT = Path(__file__).resolve().parents[1] / "results" / "benchmark_what_v_sees.json"
+RESULT = RESULTS / "benchmark_what_v_sees.json"
 KINDS = {"DoomImpBall": "fireball", "DoomImp": "monster"}
 VIEW = 400  # lines of 480 that are above the HUD
 HIDDEN = 50  # pixels of 640x480: something of which fewer are visible is mostly hidden
