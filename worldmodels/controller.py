@@ -95,3 +95,9 @@ def load_parameters(path, num_params):
 def parameters_fingerprint(params):
     """sha256, in hex, of flat parameters (P,) in float32: says which C made a file."""
     return hashlib.sha256(np.ascontiguousarray(params, "<f4").tobytes()).hexdigest()
+
+
+def fingerprint_in_file(path):
+    """The fingerprint of the parameters in a file, whichever controller they are of. UserError if it is damaged."""
+    with reading(path, "the controller"):
+        return parameters_fingerprint(load_json(path, "the controller", list)[0])

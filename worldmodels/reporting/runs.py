@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from worldmodels.controller import parameters_fingerprint
+from worldmodels.controller import fingerprint_in_file
 from worldmodels.evolving.log import read_log
 from worldmodels.evolving.state import checkpoint_path
 from worldmodels.files.locking import locked
@@ -141,15 +141,10 @@ def load_evolution(path, problems):
     history, evaluations = read_log(path)
     note = _note(path.with_name(f"{name}.run.json"), problems, _evolution_note, len(history))
     best = path.with_name(f"{name}.best.json")
-    fingerprint = attempt(problems, _fingerprint, best) if best.exists() else None
+    fingerprint = attempt(problems, fingerprint_in_file, best) if best.exists() else None
     file = checkpoint_path(path.parent, name)
     checkpoint = Checkpoint(file.exists(), locked(file.with_suffix(".lock")))
     return Evolution(label(path.with_name(name)), history, evaluations, fingerprint, note, checkpoint)
-
-
-def _fingerprint(path):
-    with reading(path, "the best controller"):
-        return parameters_fingerprint(load_json(path, "the best controller", list)[0])
 
 
 def load_test(path, _):
