@@ -32,13 +32,14 @@ class BrownianPolicy:
 
 
 class HeldActions:
-    """Actions drawn evenly from [-1, 1], each held for some steps: 1 to `longest`, drawn with it (paper, Doom: 10).
+    """C's outputs drawn evenly from [-1, 1], each held for some steps: 1 to `longest`, drawn with it (paper, Doom: 10).
 
-    They are numbers that float16 holds exactly, so that an episode file says what was played to the bit.
+    They are numbers that float16 holds exactly, so that an episode file says to the bit what was played, where actions
+    are C's outputs.
     """
 
     def __init__(self, task, slots=1, longest=10):
-        self.longest = longest
+        self.to_action, self.longest = task.to_action, longest
         self.actions = np.zeros((slots, task.action_size), np.float32)
         self.left = np.zeros(slots, int)
         self.rngs = [None] * slots
@@ -50,7 +51,8 @@ class HeldActions:
         """slots: (n,) int. observations are not looked at. Returns (n, A) float32."""
         for slot in slots[self.left[slots] == 0]:
             rng = self.rngs[slot]
-            self.actions[slot] = rng.uniform(-1, 1, self.actions.shape[1]).astype(np.float16)
+            outputs = rng.uniform(-1, 1, self.actions.shape[1]).astype(np.float16)
+            self.actions[slot] = self.to_action(np.float32(outputs)[None])[0]
             self.left[slot] = rng.integers(1, self.longest + 1)
         self.left[slots] -= 1
         return self.actions[slots]
