@@ -15,7 +15,6 @@ from carracing.task import CARRACING
 from doomrnn.task import DOOM
 from web.browser import open_page
 from web.build import build
-from web.export import shipped
 from worldmodels.data.starts import load_starts
 from worldmodels.dream import DreamSteps, decode
 from worldmodels.playing.loading import load_agent
@@ -120,7 +119,7 @@ class Page:
 @pytest.fixture(scope="module", params=[CARRACING, DOOM], ids=lambda task: task.name)
 def agent(request):
     """A task and its shipped agent, whose M is changed by half_precision alone."""
-    return request.param, load_agent(request.param, shipped(request.param))
+    return request.param, load_agent(request.param, request.param.shipped)
 
 
 @contextlib.contextmanager

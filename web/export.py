@@ -17,20 +17,15 @@ STARTS = 256  # of the first frames that dreams start from
 FRAMES, STEPS = 12, 600  # so many frames of V's page, from so many steps of an episode
 
 
-def shipped(task):
-    """The file of the controller that comes with a task. UserError unless there is one."""
-    found = sorted((task.folder / "pretrained").glob("*.best.json"))
-    if len(found) != 1:
-        raise UserError(
-            f"{task.folder / 'pretrained'} holds {len(found)} controllers (*.best.json): leave the shipped one"
-        )
-    return found[0]
-
-
 def export(task, folder):
-    """Write a task's files into a folder: decoder, dream and controller as .onnx.gzip, task.json and frames.png."""
+    """Write a task's files into a folder: decoder, dream and controller as .onnx.gzip, task.json and frames.png.
+
+    UserError if the task has no shipped C.
+    """
     folder = make_folder(folder)
-    world, trained = load_world(task, shipped(task), 1, dream=False)
+    if not task.shipped:
+        raise UserError(f"{task.folder / 'pretrained'} holds no controller (*.best.json), or several: leave one")
+    world, trained = load_world(task, task.shipped, 1, dream=False)
     models = {
         "decoder": graphs.decoder(trained.vae),
         "dream": graphs.dream(trained.rnn),
