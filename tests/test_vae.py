@@ -5,6 +5,7 @@ import resource
 
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -174,6 +175,10 @@ def test_wrong_weight_files_are_one_line_and_leave_the_model_alone(vae, tmp_path
         path.write_bytes(damaged)
         with pytest.raises(UserError, match="the file of V's weights is damaged"):
             load_weights(vae, path, "V")
+    with h5py.File(path, "w") as file:
+        file.create_dataset("00 kernel", (10**5, 10**4), "f4")  # 4 GB, none of which are there
+    with pytest.raises(UserError, match="not as long as it says"):
+        load_weights(vae, path, "V")
     assert fingerprint(vae) == before
 
 

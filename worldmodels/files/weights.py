@@ -40,6 +40,8 @@ def load_weights(model, path, what):
 
 def _read(path, what):
     with reading(path, f"the file of {what}'s weights", "restore it or train again"), h5py.File(path, "r") as file:
+        if any(array.id.get_storage_size() != array.nbytes for array in file.values()):  # or it would take the memory
+            raise ValueError("an array is not as long as it says")
         arrays = [np.ascontiguousarray(file[name][()], dtype="<f4") for name in sorted(file)]
         if file.attrs.get("sha256", digest := _digest(arrays)) != digest:  # older files have none
             raise ValueError("its content does not match its checksum")
