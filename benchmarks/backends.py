@@ -7,7 +7,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 def result_path(name):
     """results/benchmark_<name>.json; with KERAS_BACKEND=jax, benchmark_<name>.jax.json."""
-    from worldmodels.backend import keras
+    from worldmodels.computing.backend import keras
 
     backend = keras.backend.backend()
     return RESULTS / f"benchmark_{name}{'' if backend == 'tensorflow' else f'.{backend}'}.json"

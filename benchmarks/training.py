@@ -48,7 +48,7 @@ def main():
 def measure(*, vae_steps, rnn_steps):
     from carracing.task import CARRACING
     from doomrnn.task import DOOM
-    from worldmodels.backend import keras
+    from worldmodels.computing.backend import keras
 
     rng, result = np.random.default_rng(0), origin()
     frames = rng.integers(0, 256, (BATCH, 64, 64, 3), np.uint8)

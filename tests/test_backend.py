@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from worldmodels.backend import has_driver, has_gpu
+from worldmodels.computing.backend import has_driver, has_gpu
 from worldmodels.files.provenance import versions
 
 FIRST_ARRAY = "from worldmodels.vae import VAE; VAE()"
-GPU = "from worldmodels.device import use; use('gpu'); "
+GPU = "from worldmodels.computing.device import use; use('gpu'); "
 DRIVER = (  # as it looks to us
     "import ctypes; load = ctypes.CDLL; "
     "ctypes.CDLL = lambda name, *more, **named: name == 'libcuda.so.1' or load(name, *more, **named); "
@@ -59,6 +59,6 @@ def test_gpus_are_hidden_unless_one_is_asked_for(tmp_path, before, hidden):
     """And only while Keras is loaded: a process that is started later may ask for one."""
     (tmp_path / "keras.py").write_text(KERAS)
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "CUDA_VISIBLE_DEVICES": "3"}
-    program = f"import os; {before}import worldmodels.backend; print(os.environ['CUDA_VISIBLE_DEVICES'])"
+    program = f"import os; {before}import worldmodels.computing.backend; print(os.environ['CUDA_VISIBLE_DEVICES'])"
     out = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert out.stdout.split() == [hidden, "3"]

@@ -12,9 +12,9 @@ import pytest
 from scripts import Scripts
 
 from carracing.task import CARRACING
-from worldmodels import device
 from worldmodels.agent import Agent
-from worldmodels.backend import has_gpu
+from worldmodels.computing import device
+from worldmodels.computing.backend import has_gpu
 from worldmodels.controller import save_parameters
 from worldmodels.data.episodes import Episodes, list_episodes
 from worldmodels.data.series import write_series

@@ -4,7 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from worldmodels.batches import independent_rows, smaller_batch
+from worldmodels.computing.batches import independent_rows, smaller_batch
 from worldmodels.rollout import Environments, Job, run_episodes
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from worldmodels.backend import keras
-from worldmodels.batches import equal_rows, independent_rows, smaller_batch
+from worldmodels.computing.backend import keras
+from worldmodels.computing.batches import equal_rows, independent_rows, smaller_batch
 from worldmodels.vae import sample
 
 

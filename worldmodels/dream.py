@@ -8,8 +8,8 @@ learn in its dreams alone.
 
 import numpy as np
 
-from worldmodels.backend import keras, ops
-from worldmodels.batches import equal_rows, independent_rows
+from worldmodels.computing.backend import keras, ops
+from worldmodels.computing.batches import equal_rows, independent_rows
 from worldmodels.rnn import sample_z
 from worldmodels.rollout import Episode, Frames
 

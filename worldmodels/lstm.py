@@ -5,7 +5,7 @@ one large product at the end does it, and it needs half the memory.
 Gates are in the order i, j, f, o (input, candidate, forget, output), with +1 on the forget gate, as in the 2018 code.
 """
 
-from worldmodels.backend import ops
+from worldmodels.computing.backend import ops
 
 
 def matmul(x, weights, dtype):

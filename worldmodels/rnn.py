@@ -8,7 +8,7 @@ state), and one more output is the logit of "the episode ends with the next fram
 import math
 from typing import Any, NamedTuple
 
-from worldmodels.backend import keras, ops
+from worldmodels.computing.backend import keras, ops
 from worldmodels.lstm import lstm_sequence, lstm_step, matmul
 
 END_WEIGHT = 10.0  # of the rare frames that end an episode, in the loss of the end logit (2018 code)

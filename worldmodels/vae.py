@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from worldmodels.backend import keras, layers, ops
+from worldmodels.computing.backend import keras, layers, ops
 
 FREE_BITS = 0.5  # nats of KL divergence for each z dimension that cost nothing (2018 code: kl_tolerance)
 

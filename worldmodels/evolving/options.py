@@ -2,7 +2,7 @@
 
 import argparse
 
-from worldmodels import device
+from worldmodels.computing import device
 from worldmodels.controller import KINDS, READS
 from worldmodels.evolution import PAIRINGS
 from worldmodels.evolving import evosax_strategy

@@ -4,7 +4,7 @@ import collections
 import socket
 from typing import NamedTuple
 
-from worldmodels import device
+from worldmodels.computing import device
 from worldmodels.files.provenance import code
 from worldmodels.parallel.processes import usable_cores
 from worldmodels.scripts.cli import UserError

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from worldmodels import device
+from worldmodels.computing import device
 from worldmodels.controller import READS
 from worldmodels.data import seeds
 from worldmodels.parallel import shards

@@ -1,6 +1,6 @@
 """The options that vae_train.py and rnn_train.py share."""
 
-from worldmodels import device
+from worldmodels.computing import device
 from worldmodels.scripts import precision
 from worldmodels.scripts.cli import positive_int, seed
 from worldmodels.training import schedules

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from worldmodels.computing.device import use
 from worldmodels.controller import load_parameters
-from worldmodels.device import use
 from worldmodels.evolution import Plan, evolve, player
 from worldmodels.evolving import evosax_strategy
 from worldmodels.evolving.evosax_strategy import Evosax

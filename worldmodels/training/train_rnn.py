@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from worldmodels.computing.device import use
 from worldmodels.data.episodes import hold_out
 from worldmodels.data.sequences import EndlessRows, Sequences
 from worldmodels.data.series import Series
 from worldmodels.data.starts import find_starts
-from worldmodels.device import use
 from worldmodels.files.weights import fingerprint, fingerprint_of_file, load_weights
 from worldmodels.files.writing import make_folder, save_json
 from worldmodels.scripts.cli import UserError, positive_int
@@ -67,7 +67,7 @@ def train_rnn(
     series.check()
     starts = find_starts(series)
 
-    from worldmodels.backend import keras, set_random_seed
+    from worldmodels.computing.backend import keras, set_random_seed
 
     set_random_seed(seed)
     rnn = task.make_rnn(precision)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from worldmodels.computing.device import use
 from worldmodels.data.episodes import Episodes, hold_out, list_episodes
 from worldmodels.data.frames import FrameStream, some_frames
-from worldmodels.device import use
 from worldmodels.files.weights import load_weights
 from worldmodels.files.writing import atomic_path
 from worldmodels.scripts.cli import non_negative_float, positive_int
@@ -62,7 +62,7 @@ def train_vae(
     frames = FrameStream(learned, batch_size, seed)
     steps = steps or epochs * frames.steps_per_epoch
 
-    from worldmodels.backend import keras, set_random_seed
+    from worldmodels.computing.backend import keras, set_random_seed
 
     set_random_seed(seed)
     vae = task.make_vae(precision)

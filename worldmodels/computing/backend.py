@@ -10,7 +10,7 @@ import ctypes
 import logging
 import os
 
-from worldmodels import device
+from worldmodels.computing import device
 from worldmodels.scripts.cli import UserError
 from worldmodels.scripts.streams import quiet_stderr
 

@@ -16,7 +16,7 @@ def add_option(parser, what):
 def use(device):
     """Compute on one of DEVICES, in this process. RuntimeError if Keras has been loaded on another."""
     global _in_use
-    if device != _in_use and "worldmodels.backend" in sys.modules:
+    if device != _in_use and "worldmodels.computing.backend" in sys.modules:
         raise RuntimeError(f"Keras is on the {_in_use} by now: choose the {device} before anything loads it")
     _in_use = device
 

@@ -1,0 +1,1 @@
+"""How V and M compute: Keras's backend, on which device, in batches of which size."""
