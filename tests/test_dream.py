@@ -52,9 +52,8 @@ def test_dream_ends_when_the_end_logit_is_positive_and_every_step_is_worth_1(end
 
 
 def test_a_dream_of_numbers_that_are_none_ends_at_once_and_does_not_live_for_ever():
-    assert [episode.steps for episode in dream(small_rnn(done=True, end_logit=np.nan), range(3), max_steps=45)] == [
-        1
-    ] * 3
+    dreams = dream(small_rnn(done=True, end_logit=np.nan), range(3), max_steps=45)
+    assert [episode.steps for episode in dreams] == [1, 1, 1]
 
 
 def test_restart_flag_is_1_at_the_first_step_alone():
