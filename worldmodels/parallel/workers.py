@@ -14,6 +14,8 @@ from worldmodels.parallel.share import Share, even_share
 from worldmodels.parallel.threads import limit_threads
 from worldmodels.scripts.cli import UserError, explain
 
+_kept = []  # the last queue of jobs: let go by its own thread as Python ends, it would leave a semaphore half removed
+
 
 def run_in_processes(work, jobs, workers, advanced=None):
     """Yield the results of work(jobs) as they come, computed by `workers` processes; in no fixed order.
@@ -38,6 +40,7 @@ def run_in_processes(work, jobs, workers, advanced=None):
     context = multiprocessing.get_context("spawn")  # a fork of a process that has started TensorFlow hangs
     todo, results = context.Queue(), context.Queue()
     todo.cancel_join_thread()  # on the way out, nobody is left to take the jobs that are still in it
+    _kept[:] = [todo]
     for job in jobs:
         todo.put(job)
     arguments = work, todo, results, even_share(len(jobs), workers)
