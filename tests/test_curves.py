@@ -12,7 +12,8 @@ from PIL import Image
 
 from worldmodels.evolving import log
 from worldmodels.evolving.log import read_log
-from worldmodels.reporting.curves import LABELS, losses_figure
+from worldmodels.evolving.state import Generation
+from worldmodels.reporting.curves import LABELS, evolution_figure, losses_figure
 from worldmodels.training import loop
 from worldmodels.training.losses import curves_of, read_rows
 
@@ -76,6 +77,16 @@ def test_what_a_panel_shows_is_written_within_it(loss):
     FigureCanvasAgg(figure).draw()
     (axes,) = figure.axes
     assert axes.yaxis.label.get_window_extent().y1 < figure._suptitle.get_window_extent().y0
+
+
+def test_a_run_that_has_just_begun_is_seen_and_its_steps_are_whole_numbers():
+    first = Generation(1, seconds=2, mean=3, low=1, high=5, std=1, sigma=0.1, mean_steps=10, max_steps=20)
+    figures = losses_figure("a", {"loss": ([5], [2.0])}), evolution_figure("a", [first], [])
+    for figure in figures:
+        FigureCanvasAgg(figure).draw()
+        lines = [line for axes in figure.axes for line in axes.lines if len(line.get_xdata())]
+        assert lines and all(line.get_marker() not in (None, "None", "") for line in lines)
+        assert all(tick.is_integer() for tick in figure.axes[-1].get_xticks())
 
 
 def test_nothing_that_leads_an_evolution_waits_for_matplotlib():

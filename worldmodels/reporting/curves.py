@@ -38,7 +38,7 @@ def losses_figure(name, curves, steps=None):
     figure, panels = new_figure([2.4] * len(kinds), title, sharex=True)
     for axes, kind in zip(panels, kinds, strict=True):
         training, held_out = (curves.get(column, ([], [])) for column in (kind, HELD_OUT + kind))
-        axes.plot(*training, color=BLUE, linewidth=1.4, label="training")
+        line(axes, *training, color=BLUE, linewidth=1.4, label="training")
         axes.plot(*held_out, "o", color=RED, markersize=3.5, label="held-out episodes")
         axes.set_ylabel(LABELS.get(kind, kind))
         values = [*training[1], *held_out[1]]
@@ -48,6 +48,11 @@ def losses_figure(name, curves, steps=None):
     panels[-1].set_xlabel("step (batch)")
     whole_numbers(panels[-1].xaxis)
     return figure
+
+
+def line(axes, x, y, **style):
+    """Draw a line; while it has one point alone, as in a run that has just begun, that is a dot."""
+    axes.plot(x, y, marker="." if len(x) == 1 else None, **style)
 
 
 def parts(curves):
@@ -73,17 +78,17 @@ def evolution_figure(name, history, evaluations, generations=None):
     figure, (scores, sigma) = new_figure([3.6, 1.6], title, sharex=True)
     number = [row.number for row in history]
     mean, std = (np.array([getattr(row, part) for row in history]) for part in ("mean", "std"))
-    scores.plot(number, mean, color=BLUE, linewidth=1.4, label="candidates, mean")
+    line(scores, number, mean, color=BLUE, linewidth=1.4, label="candidates, mean")
     scores.fill_between(
         number, mean - std, mean + std, color=SKY, alpha=0.35, linewidth=0, label="their spread (1 std)"
     )
-    scores.plot(number, [row.high for row in history], color=GREY, linewidth=0.9, label="best candidate")
+    line(scores, number, [row.high for row in history], color=GREY, linewidth=0.9, label="best candidate")
     scores.plot(
         *evaluated(evaluations), "o-", color=RED, markersize=4.5, linewidth=1.2, label="evaluations of the mean"
     )
     scores.set_ylabel("return (sum of rewards)")
     plain_numbers(scores.yaxis)
-    sigma.plot(number, [row.sigma for row in history], color=BLACK, linewidth=1.4)
+    line(sigma, number, [row.sigma for row in history], color=BLACK, linewidth=1.4)
     sigma.set_ylim(0, 1.15 * max(row.sigma for row in history))
     sigma.set_ylabel("step size")
     sigma.set_xlabel("generation")

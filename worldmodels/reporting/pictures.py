@@ -56,7 +56,7 @@ def whole_numbers(axis):
     """plain_numbers, without any between two whole ones."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     plain_numbers(axis)
 
 
