@@ -28,7 +28,8 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .9rem .35rem 0; 
 th { font-weight: 600 }
 details { margin: .5rem 0; font-size: .9rem }
 summary { cursor: pointer; color: var(--soft) }
-code { font: .85em ui-monospace, monospace }
+code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere }
+.facts { overflow-wrap: anywhere }
 .facts td:first-child { color: var(--soft); min-width: 8rem }
 .warning { border-left: 3px solid #D55E00; padding-left: .75rem }
 """

@@ -87,7 +87,9 @@ def tests(found):
         for one in sorted((one for one in found.tests if one.task == task), key=lambda one: (one.world, one.label)):
             agent = names.get(one.parameters, f"C {one.parameters[:8]}") + (", reads mu" if one.z == "mean" else "")
             rows.append((one, one.world, agent))
-        picture = scores_figure([(f"{world}\n{agent}", one.scores) for one, world, agent in rows])
+        picture = scores_figure(
+            [(f"{world}, {len(one.scores):,} episodes\n{agent}", one.scores) for one, world, agent in rows]
+        )
         caption = "Each dot is an episode. The mean hides the bad ones, far to the left of it."
         cells = [
             (world, agent, f"{len(one.scores):,}", f"{one.mean:.0f} +- {one.std:.0f}", f"`{one.label}`")
@@ -112,9 +114,11 @@ def comparisons(evolutions, published):
             caption = (
                 "What the mean of the distribution scores on held-out seeds: above by generations, below by the "
                 f"episodes that candidates have played, which were {theirs['episodes']:,} a generation in 2018. Dotted "
-                "runs began with an agent that an earlier run had made. Scores below "
-                f"{lowest_shown(curves, theirs):.0f} are cut off."
+                "runs began with an agent that an earlier run had made."
             )
+            lowest = lowest_shown(curves, theirs)
+            if min(score for _, _, _, scores, _ in curves for score in scores) < lowest:
+                caption += f" Scores below {lowest:.0f} are cut off."
             picture = page.figure(png(comparison_figure(curves, theirs)), caption, f"{task}: evaluations")
             sections.append(page.Section(task, picture))
     return sections
