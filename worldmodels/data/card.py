@@ -47,7 +47,7 @@ def card(task, manifest):
             f"# Expert rollouts: {task.name}",
             "",
             f"Episodes of {task.name}, played by an agent of *World Models* (Ha & Schmidhuber, 2018).",
-            "The files are as Ke et al. (ICLR 2019) read them.",
+            "The layout is the one that Ke et al. (ICLR 2019) read.",
             "",
             f'<img src="{PREVIEW}" alt="rollout 0" width="256">',
             "",
