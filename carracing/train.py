@@ -13,9 +13,9 @@ from worldmodels.training.train_controller import train_controller
 
 def main():
     parser = Parser(description=__doc__.splitlines()[0])
-    add_options(parser, CARRACING)
-    add_environment_options(parser)
-    precision.add_option(parser)
+    speed = add_options(parser, CARRACING)
+    add_environment_options(speed)
+    precision.add_option(speed)
     train_controller(CARRACING, **vars(parser.parse_args()))
 
 

@@ -14,7 +14,8 @@ from worldmodels.training.train_controller import train_controller
 def main():
     parser = Parser(description=__doc__.splitlines()[0])
     add_options(parser, DOOM, slots=64)
-    parser.add_argument("--temperature", type=positive_float, default=DOOM.temperature,
+    dream = parser.add_argument_group("the dream")
+    dream.add_argument("--temperature", type=positive_float, default=DOOM.temperature,
         help="of the dream (paper: 1.15 does best; below 1, C learns to exploit the mistakes of M)")  # fmt: skip
     train_controller(DOOM, **vars(parser.parse_args()))
 

@@ -57,8 +57,7 @@ def make_player():
 def settings(*words):
     """The options of a command line."""
     parser = Parser()
-    add_options(parser, TASK)
-    add_environment_options(parser)
+    add_environment_options(add_options(parser, TASK))
     return vars(parser.parse_args(words))
 
 

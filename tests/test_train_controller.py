@@ -22,8 +22,7 @@ TINY = ("--controller", "z", "--popsize", "6", "--num_episode", "1", "--eval_epi
 def train(untrained, folder, *words, queue=None):
     """Returns the queue that played."""
     parser = Parser()
-    add_options(parser, CARRACING)
-    add_environment_options(parser)
+    add_environment_options(add_options(parser, CARRACING))
     options = vars(parser.parse_args([*TINY, "--weights", str(untrained.weights), "--log", str(folder), *words]))
     with played_by(queue or LocalQueue()) as queue:
         train_controller(CARRACING, **options)

@@ -9,8 +9,7 @@ from worldmodels.training.train_controller import train_controller
 
 def main():
     parser = Parser(description=__doc__)
-    add_options(parser, POLE)
-    add_environment_options(parser)
+    add_environment_options(add_options(parser, POLE))
     train_controller(POLE, **vars(parser.parse_args()))
 
 

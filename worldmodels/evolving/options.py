@@ -48,19 +48,22 @@ def fraction(text):
 
 
 def add_options(parser, task, slots=32):
-    """task: its kind of controller is the default. slots: how many episodes a process plays in lockstep."""
-    what = parser.add_argument_group("what everybody needs")
-    add = what.add_argument
-    add("--weights", metavar="DIR", default="weights", help="folder of V and M, which stay as they are")
-    add("--log", default="log", help="folder of the log and of the checkpoint")
+    """task: its kind of controller is the default. slots: how many episodes a process plays in lockstep.
+
+    Returns the group of options about speed, which a task may add to.
+    """
+    parser.epilog = "example: python train.py --num_episode 1:2,40:4 --seeds common --generations 70 --log log/first"
+    add = parser.add_argument_group("what everybody needs").add_argument
     add("--generations", type=positive_int, default=1800, help="stop after so many in all (paper: 1,800)")
     add("-n", "--workers", "--num_worker", dest="workers", type=number_or_hosts, default=available_cores(),
         metavar="N or HOST[:N],...", help="processes that play; a:8,b is 8 on host a, and one a core on host b. One "
         "more, which uses almost no CPU, leads them. Under an mpirun of your own: its ranks less one")  # fmt: skip
-    add("--slots", type=positive_int, default=slots, help="episodes in lockstep in each process")
-    device.add_option(what, "of V, M and C; gpu takes -n 1 and, in the environment, some hundred --slots")
-    add("--init", metavar="BEST.json", help="start the distribution at these parameters rather than at 0")
     add("-s", "--seed", type=non_negative_int, default=0, help="of the candidates and of the episodes they play")
+
+    add = parser.add_argument_group("files").add_argument
+    add("--weights", metavar="DIR", default="weights", help="folder of V and M, which stay as they are")
+    add("--log", default="log", help="folder of the log and of the checkpoint")
+    add("--init", metavar="BEST.json", help="start the distribution at these parameters rather than at 0")
 
     add = parser.add_argument_group("what is evolved").add_argument
     add("--controller", choices=KINDS, default=task.controller,
@@ -94,10 +97,15 @@ def add_options(parser, task, slots=32):
         help="evaluate the average of the means of so many last generations, which has less of their noise (1: the "
         "mean itself, as the paper). The search does not depend on it")  # fmt: skip
 
+    speed = parser.add_argument_group("speed")
+    speed.add_argument("--slots", type=positive_int, default=slots, help="episodes in lockstep in each process")
+    device.add_option(speed, "of V, M and C; gpu takes -n 1 and, in the environment, some hundred --slots")
+    return speed
 
-def add_environment_options(parser):
+
+def add_environment_options(speed):
     """The options of a task whose C learns in the environment: a dream rewards every step, and does without V."""
-    add = parser.add_argument
+    add = speed.add_argument
     add("--patience", type=non_negative_int, default=0,
         help="end a training episode after so many steps without a reward and charge the rest at the last one; "
         "0: never (paper). Evaluations are always played to the end")  # fmt: skip
