@@ -85,6 +85,9 @@ WINDOWS = {
     "watch Doom": Window(
         DOOM, (*show(DOOM, "model.py", "doomreal", "render"), "--slots", 1), lambda: watched(DOOM, dream=False)
     ),
+    "watch Doom's dream": Window(
+        DOOM, (*show(DOOM, "model.py", "doomrnn", "render"), "--temperature", 1), lambda: watched(DOOM, dream=True)
+    ),
 }
 
 
