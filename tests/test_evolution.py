@@ -52,6 +52,13 @@ def test_evolution_finds_the_optimum(tmp_path):
     np.testing.assert_allclose(read(tmp_path, "best.json", "quadratic.cma.2.12")[0], 1, atol=0.2)
 
 
+def test_it_is_said_where_nothing_that_c_does_counts(tmp_path, capsys):
+    evolve(tmp_path / "counts", "--generations", "1")
+    assert "all score the same" not in capsys.readouterr().out
+    evolve(tmp_path / "does not", "--generations", "1", queue=LocalQueue(play=lambda seed, params: 2100))
+    assert "2100.0 +- 0.0 over 4" in (out := capsys.readouterr().out) and "all score the same" in out
+
+
 def test_average_evaluates_the_average_of_the_last_means_and_leaves_the_search_alone(tmp_path):
     words, means = ("--eval_steps", "4", "--average", "3"), []
     for generation in ("1", "2", "3", "4"):  # started anew for each, so the checkpoint has to know the means

@@ -212,6 +212,8 @@ def evaluate(queue, plan, state, pace):
         f"evaluation of the mean at generation {state.generation}: {score:.1f} +- {std:.1f} over {len(jobs)} "
         f"held-out episodes, best {state.best[1]:.1f}, {steps.sum() / seconds:,.0f} frames/s, {seconds:.1f} s"
     )
+    if std == 0 and len(jobs) > 1:
+        say("they all score the same: C can do all that counts, or nothing that it does counts (as if no dream ended)")
 
 
 def play(queue, pairs, label, state, patience=0):

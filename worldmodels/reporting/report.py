@@ -56,11 +56,11 @@ def report(folders, out, *, tasks, tables, published):
     print(f"found {counts} in {where}", flush=True)
     problems = found.problems
     sections = [
-        page.Section("Results", under=results(attempt(problems, tables) or ())),
         page.Section("Test scores", under=tests(found)),
         page.Section("Evolution beside the paper's", under=comparisons(found.evolutions, published)),
         page.Section("Evolutions", under=[evolution(one) for one in found.evolutions]),
         page.Section("Trainings of V and M", under=[training(one) for one in found.trainings]),
+        page.Section("Results of the agents that ship", under=results(attempt(problems, tables) or ())),
         page.Section("What V sees", under=reconstructions(found, folders, tasks, problems)),
         page.Section("Videos", videos(found.videos, out)),
         page.Section("What is missing", "".join(page.paragraph(line, "warning") for line in problems)),
