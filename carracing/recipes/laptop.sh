@@ -9,14 +9,14 @@ cd "$(dirname "$0")/.."
 # 1. Random rollouts. 5 minutes, 1.6 GB. You should see 33 m/s, and off the road in about 44 % of the frames.
 python extract.py --episodes 1000 --seed 1
 
-# 2. V. 19 minutes, 70 MB. Reconstruction 13.4 and KL 17.0 on held-out frames.
+# 2. V. 30 minutes, 70 MB. Reconstruction 13.4 and KL 17.0 on held-out frames.
 python vae_train.py --precision bfloat16 --steps 6300 --learning_rate 4e-4
 python vae_train.py --precision bfloat16 --steps 8000 --learning_rate 1e-4
 
 # 3. The series. 1.5 minutes, 134 MB.
 python series.py --precision bfloat16
 
-# 4. M. 5 minutes, 7 MB. 0.969 nats a dimension on held-out episodes.
+# 4. M. 4 minutes, 7 MB. 0.969 nats a dimension on held-out episodes.
 python rnn_train.py --precision bfloat16 --steps 900 --sequence 200 --batch_size 64
 
 # 5a. C, from nothing. 67 minutes, 12 MB. The mean scores 890 on held-out tracks.

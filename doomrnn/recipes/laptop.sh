@@ -9,14 +9,14 @@ cd "$(dirname "$0")/.."
 # 1. Random rollouts. 4 minutes, 4 GB. You should see 314 +- 158 frames an episode, 3 % dropped.
 python extract.py --episodes 3000
 
-# 2. V. 20 minutes, 71 MB. Reconstruction 9.7 and KL 32.1 on held-out frames.
+# 2. V. 27 minutes, 71 MB. Reconstruction 9.7 and KL 32.1 on held-out frames.
 python vae_train.py --precision bfloat16 --steps 6000 --learning_rate 4e-4
 python vae_train.py --precision bfloat16 --steps 7500 --learning_rate 1e-4
 
 # 3. The series. 4 minutes, 244 MB. 0.94 million frames.
 python series.py --precision bfloat16
 
-# 4. M. 30 minutes, 27 MB. 0.946 nats a dimension on held-out episodes.
+# 4. M. 32 minutes, 27 MB. 0.946 nats a dimension on held-out episodes.
 python rnn_train.py --precision bfloat16 --batch_size 32 --sequence 100 --steps 5400
 python rnn_train.py --precision bfloat16 --batch_size 32 --sequence 100 --steps 5600 --learning_rate 2e-4
 
