@@ -1,7 +1,8 @@
 #!/bin/sh
 # From nothing to the shipped agent, on 2 cores. Safe to run again: every step goes on where it was, or is skipped.
 # Needs the environment of `make setup`, 3 GB of disk and 3 GB of memory.
-# Costs were measured on 2 cores that had other work too. V and M were made on a Xeon that computes in bfloat16.
+# Times were measured on 2 cores that had other work too; those of V and M follow from results/benchmark_training.json.
+# V and M were made on a Xeon that computes in bfloat16.
 set -e
 cd "$(dirname "$0")/.."
 [ ! -f ../.venv/bin/activate ] || . ../.venv/bin/activate
