@@ -83,6 +83,15 @@ def test_a_signal_ends_it_after_its_clean_up(tmp_path, number, code):
     assert process.returncode == code
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_comes_while_c_calls_python_ends_it_too(tmp_path, number, code):
+    lost = f"import ctypes, signal\nctypes.CFUNCTYPE(None)(lambda: signal.raise_signal({number:d}))()\n"
+    process = start(tmp_path, lost + WAITS)
+    assert process.wait(timeout=60) == code
+    out, err = process.communicate()
+    assert out.endswith("cleaned up\n") and "ignored" not in err
+
+
 def test_with_nohup_it_outlives_its_terminal(tmp_path):
     process = start(tmp_path, WAITS, hangup=signal.SIG_IGN)
     assert process.stdout.readline() == "waiting\n"

@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -73,11 +74,24 @@ def explain(error):
     return f"{type(error).__name__}: {line} ({Path(where.filename).name}, line {where.lineno})"
 
 
+def _end_after_all(lost):
+    """Send a signal again whose exception was lost: Python ignores what is raised while C calls it, as LLVM does for
+    numba when it has compiled something.
+    """
+    if not issubclass(lost.exc_type, KeyboardInterrupt | SystemExit):
+        return sys.__unraisablehook__(lost)
+    number = signal.SIGINT if lost.exc_type is KeyboardInterrupt else lost.exc_value.code - 128
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), number))
+    timer.daemon = True  # nothing waits for it, should main() end before
+    timer.start()
+
+
 def run(main):
     """Call main() as a script. A UserError or OSError becomes one line on stderr and exit code 2; Ctrl-C gives 130, a
     closed output 141, SIGTERM 143, a closed terminal 129 (unless nohup has it ignored).
     """
     open_streams()
+    sys.unraisablehook = _end_after_all
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda number, _: sys.exit(128 + number))  # the same clean-up as Ctrl-C
