@@ -141,3 +141,6 @@ def test_an_episode_whose_coverage_is_damaged_is_played_again(tmp_path, monkeypa
     how = {"episodes": 2, "workers": 1, "out": tmp_path, "seed": 0, "shard": WHOLE}
     extraction.extract(CARRACING, None, None, lambda rows: (described.extend(rows.tolist()) or [], {}), {}, **how)
     assert played == [1] and described == [[1.0, 2.0], [3.0, 4.0]]
+    monkeypatch.setattr(extraction, "run_in_processes", lambda *_: [[3.0, 4.0, 5.0]])  # survey() was changed in between
+    with pytest.raises(UserError, match="its episodes say different things of what they show"):
+        extraction.extract(CARRACING, None, None, None, {}, **how)

@@ -102,6 +102,8 @@ def extract(
             progress.update()
     if shard != shards.WHOLE:
         return
+    if len({len(row) for row in rows}) > 1:
+        raise UserError(f"{out}: its episodes say different things of what they show. Remove it, or use another --out")
     lines, mean = describe(np.array(rows))
     print(*lines, sep="\n")
     report = {"made_with": made_with, **origin(), "episodes": len(numbers), "played_now": len(missing)}
