@@ -67,9 +67,9 @@ def doom():
     rows = [(names[name], *scores) for name, scores in published.DOOM.items()]
     rows.append(("paper, a random player", "", published.DOOM_RANDOM))
     rows += [(f"ours, a random player, {words}", "", random_score("game", player)) for player, words in PLAYERS.items()]
-    rows.append(("ours, 1.15, V and M learned from random play alone", *doom_scores(SHIPPED, "log/t1.15")))
+    rows.append((f"ours, {SHIPPED}, V and M learned from random play alone", *doom_scores(SHIPPED, "log/t1.15")))
     dream, game = doom_scores(SHIPPED, "pretrained")
-    rows.append((f"{bold('ours, 1.15')}, shipped", dream, bold(game)))
+    rows.append((f"{bold(f'ours, {SHIPPED}')}, shipped", dream, bold(game)))
     return Table("README.md", "Doom Take Cover", ("agent", "in the dream", "in the game"), rows)
 
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # From nothing to the shipped agent, on 2 cores. Safe to run again: every step goes on where it was, or is skipped.
 # Needs the environment of `make setup`, 24 GB of disk and 2 GB of memory.
-# Costs were measured on 2 cores of an AMD EPYC (Zen 4) that had other work too.
+# Times were measured on 2 cores of an AMD EPYC (Zen 4) that had other work too; those of V and M follow from
+# results/benchmark_training.json.
 set -e
 cd "$(dirname "$0")/.."
 [ ! -f ../.venv/bin/activate ] || . ../.venv/bin/activate
@@ -11,14 +12,14 @@ cd "$(dirname "$0")/.."
 # 1. Random rollouts. 8 minutes, 5.4 GB. You should see 317 +- 159 frames an episode, 4 % dropped.
 python extract.py --episodes 4000 --out record/before/early/random
 
-# 2. V. 65 minutes, 71 MB. Reconstruction 7.0 and KL 32.0 on held-out frames.
+# 2. V. 56 minutes, 71 MB. Reconstruction 7.0 and KL 32.0 on held-out frames.
 python vae_train.py --data record/before/early/random --out weights/first/vae.weights.h5 --precision bfloat16 --steps 28000 \
   --learning_rate 4e-4 --schedule cosine
 
 # 3. The series. 5 minutes, 327 MB. 1.27 million frames.
 python series.py --data record/before/early/random --vae weights/first/vae.weights.h5 --out series/first.npz --precision bfloat16
 
-# 4. M. 39 minutes, 28 MB. 0.976 nats a dimension on held-out episodes.
+# 4. M. 35 minutes, 28 MB. 0.976 nats a dimension on held-out episodes.
 python rnn_train.py --data series/first.npz --out weights/first/rnn.weights.h5 --precision bfloat16 --batch_size 32 \
   --sequence 100 --steps 12000 --schedule cosine
 
@@ -32,14 +33,14 @@ python train.py --weights weights/first --log log/first --seeds common --eval_st
 python extract.py --controller log/first/doomrnn.cma.16.64.best.json --weights weights/first --episodes 1500 \
   --out record/before/early/agent
 
-# 7. V, from where it was. 33 minutes, 71 MB. Reconstruction 7.6 and KL 32.0 on held-out frames of both.
+# 7. V, from where it was. 28 minutes, 71 MB. Reconstruction 7.6 and KL 32.0 on held-out frames of both.
 python vae_train.py --init weights/first/vae.weights.h5 --data record/before/early --out weights/second/vae.weights.h5 \
   --precision bfloat16 --steps 14000 --learning_rate 2e-4 --schedule cosine
 
 # 8. The series. 7 minutes, 593 MB. 2.30 million frames.
 python series.py --data record/before/early --vae weights/second/vae.weights.h5 --out series/second.npz --precision bfloat16
 
-# 9. M, from where it was. 29 minutes, 28 MB. 0.971 nats a dimension on held-out episodes.
+# 9. M, from where it was. 23 minutes, 28 MB. 0.971 nats a dimension on held-out episodes.
 python rnn_train.py --init weights/first/rnn.weights.h5 --data series/second.npz --out weights/second/rnn.weights.h5 \
   --precision bfloat16 --batch_size 32 --sequence 100 --steps 8000 --learning_rate 5e-4 --schedule cosine
 
@@ -53,14 +54,14 @@ python train.py --weights weights/second --log log/second --init log/first/doomr
 python extract.py --controller log/second/doomrnn.cma.16.64.best.json --weights weights/second --episodes 1500 \
   --out record/before/late
 
-# 12. V. 41 minutes, 71 MB. Reconstruction 7.4 and KL 32.0 on held-out frames of all three.
+# 12. V. 24 minutes, 71 MB. Reconstruction 7.4 and KL 32.0 on held-out frames of all three.
 python vae_train.py --init weights/second/vae.weights.h5 --data record/before --out weights/third/vae.weights.h5 \
   --precision bfloat16 --steps 12000 --learning_rate 2e-4 --schedule cosine
 
 # 13. The series. 12 minutes, 873 MB. 3.38 million frames.
 python series.py --data record/before --vae weights/third/vae.weights.h5 --out series/third.npz --precision bfloat16
 
-# 14. M. 31 minutes, 28 MB. 0.957 nats a dimension on held-out episodes.
+# 14. M. 23 minutes, 28 MB. 0.957 nats a dimension on held-out episodes.
 python rnn_train.py --init weights/second/rnn.weights.h5 --data series/third.npz --out weights/third/rnn.weights.h5 \
   --precision bfloat16 --batch_size 32 --sequence 100 --steps 8000 --learning_rate 5e-4 --schedule cosine
 
@@ -74,14 +75,14 @@ python train.py --weights weights/third --log log/third --init log/second/doomrn
 python extract.py --controller log/third/doomrnn.cma.16.64.best.json --weights weights/third --episodes 1500 \
   --out record/last
 
-# 17. V. 110 minutes, 71 MB. Reconstruction 6.0 and KL 64.0 on held-out frames of all four.
+# 17. V. 80 minutes, 71 MB. Reconstruction 6.0 and KL 64.0 on held-out frames of all four.
 python vae_train.py --init weights/third/vae.weights.h5 --precision bfloat16 --free_bits 1 --steps 40000 \
   --learning_rate 3e-4 --schedule cosine
 
 # 18. The series. 12 minutes, 1.04 GB. 4.03 million frames.
 python series.py --precision bfloat16
 
-# 19. M. 42 minutes, 28 MB. 0.563 nats a dimension on held-out episodes.
+# 19. M. 35 minutes, 28 MB. 0.563 nats a dimension on held-out episodes.
 python rnn_train.py --init weights/third/rnn.weights.h5 --precision bfloat16 --batch_size 32 --sequence 100 --steps 12000 \
   --learning_rate 5e-4 --schedule cosine
 
