@@ -66,6 +66,14 @@ def running(pid):
     return False
 
 
+def parent(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def gone(pids):
     deadline = time.monotonic() + 10
     while any(map(running, pids)) and time.monotonic() < deadline:
@@ -112,6 +120,16 @@ def test_a_killed_rank_ends_the_run_by_name_and_the_next_start_goes_on_as_if_not
     assert code == 0 and "going on after generation" in out
     assert end(start(tmp_path / "whole", *words))[0] == 0
     assert outcome(tmp_path / "killed", NAME) == outcome(tmp_path / "whole", NAME)
+
+
+def test_rank_0_is_reported_as_any_other_rank_where_it_is_told_to_end(tmp_path):
+    process = start(tmp_path, "-n", "1", PLAYED=tmp_path / "played", PLAY_SECONDS=0.01)
+    watcher = parent(played(tmp_path / "played")[0][1])
+    (watcher_of_0,) = set(children(parent(watcher))) - {watcher}
+    os.kill(*children(watcher_of_0), signal.SIGTERM)  # as Open MPI does with every process, where it has lost a host
+    code, _, err = end(process)
+    assert code == 2
+    assert "rank 0 on" in one_line(err) and "signal 15" in err and "run the same command again" in err
 
 
 def test_an_exception_in_a_worker_ends_the_run_with_its_rank_and_its_error(tmp_path):

@@ -8,6 +8,7 @@ import collections
 import contextlib
 import itertools
 import os
+import signal
 import socket
 import sys
 import threading
@@ -49,6 +50,7 @@ def main(lead, make_player):
         return
 
     def work():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as in every rank: its watcher knows what that means (ranks.py)
         muster(crew)
         lead(Queue(comm, [f"rank {rank} on {one.host}" for rank, one in enumerate(crew)]))
 
