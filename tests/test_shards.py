@@ -37,7 +37,10 @@ def test_shards_that_run_at_once_record_what_one_run_does(tmp_path):
         assert process.returncode == 0, err
     assert "mean" not in json.loads((tmp_path / "record" / "coverage.json").read_text())
     assert "4 of 4 episodes are in record already" in SCRIPTS.run(tmp_path, SHORT_SCRIPT, *words)
-    assert json.loads((tmp_path / "record" / "coverage.json").read_text())["mean"]
+    report = (tmp_path / "record" / "coverage.json").read_text()
+    assert json.loads(report)["mean"]
+    SCRIPTS.run(tmp_path, SHORT_SCRIPT, *words)
+    assert (tmp_path / "record" / "coverage.json").read_text() == report  # a call with nothing to do leaves it
     SCRIPTS.run(tmp_path, SHORT_SCRIPT, *words, "--out", "one")
     for path in (tmp_path / "one").glob("*.npz"):
         with np.load(path) as one, np.load(tmp_path / "record" / path.name) as other:

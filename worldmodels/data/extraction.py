@@ -106,7 +106,10 @@ def extract(
         raise UserError(f"{out}: its episodes say different things of what they show. Remove it, or use another --out")
     lines, mean = describe(np.array(rows))
     print(*lines, sep="\n")
-    report = {"made_with": made_with, **origin(), "episodes": len(numbers), "played_now": len(missing)}
+    which = {"seed": seed, "episodes": len(numbers)}
+    if not missing and which.items() <= _report(out).items():
+        return  # what it says of the call that played them, and how long that took, stays true
+    report = {"made_with": made_with, **origin(), **which, "played_now": len(missing)}
     save_json(_report_path(out), report | {"wall_seconds": round(time.monotonic() - start, 1), "mean": mean}, indent=1)
 
 
@@ -157,6 +160,10 @@ def _report_path(folder):
     return os.path.join(folder, "coverage.json")
 
 
+def _report(folder):
+    return load_json(_report_path(folder), "what the episodes were made with", dict)
+
+
 def _coverage_of(folder, number):
     """The coverage of an episode that is there already, or None: it is missing, damaged, or of another program."""
     path = _episode_path(folder, number)
@@ -177,6 +184,6 @@ def _check_same(folder, made_with):
         if any(name.endswith(".npz") and not name.startswith(".") for name in names):
             raise UserError(f"{folder} holds episodes but no {path} that says how they were made: choose another --out")
         return save_json(path, {"made_with": made_with})
-    before = load_json(path, "what the episodes were made with", dict).get("made_with")
+    before = _report(folder).get("made_with")
     if before != made_with:
         raise UserError(f"the episodes in {folder} were made with {before}, not {made_with}: choose another --out")
