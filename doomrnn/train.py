@@ -7,13 +7,15 @@ same command is run again.
 
 from doomrnn.task import DOOM
 from worldmodels.evolving.options import add_options
+from worldmodels.scripts import precision
 from worldmodels.scripts.cli import Parser, positive_float, run
 from worldmodels.training.train_controller import train_controller
 
 
 def main():
     parser = Parser(description=__doc__.splitlines()[0])
-    add_options(parser, DOOM, slots=64)
+    speed = add_options(parser, DOOM, slots=64)
+    precision.add_option(speed, "M's arithmetic")
     dream = parser.add_argument_group("the dream")
     dream.add_argument("--temperature", type=positive_float, default=DOOM.temperature,
         help="of the dream (paper: 1.15 does best; below 1, C learns to exploit the mistakes of M)")  # fmt: skip

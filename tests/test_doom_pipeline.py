@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from scripts import STEPS_BEFORE, Scripts, kill_when
 
+from doomrnn.task import DOOM
 from worldmodels.controller import load_parameters, parameters_fingerprint
+from worldmodels.training.train_controller import training_world
 
 SCRIPTS = Scripts("doomrnn")
 run, start, error_of = SCRIPTS.run, SCRIPTS.start, SCRIPTS.error_of
@@ -50,6 +52,18 @@ def test_evolution_in_the_dream_leaves_the_logs_of_the_reference(folder):
     assert [row[0] for row in json.loads((folder / "log/doomrnn.cma.2.4.hist.json").read_text())] == [1, 2]
     about = json.loads((folder / "log/doomrnn.cma.2.4.run.json").read_text())
     assert about["temperature"] == 1.15 and about["controller"] == "z_c_h"
+
+
+def test_m_may_dream_in_bfloat16(folder):
+    params, noise = np.full(1088, 0.1, np.float32), np.zeros((2, 1, 4, 64), np.float32)
+    h = {}
+    for precision in ("float32", "bfloat16"):
+        world, _ = training_world(DOOM, folder / "weights", slots=4, temperature=1.15, precision=precision)
+        state = {"z": np.ones((4, 64)), "h": np.ones((4, 512)), "c": np.ones((4, 512)), "restart": np.zeros((4, 1))}
+        given = {"params": np.tile(params, (4, 1)), "uniform": noise[0], "normal": noise[1]}
+        h[precision] = np.array(world.graph.predict_on_batch(state | given)["h"])
+    apart = np.abs(h["float32"] - h["bfloat16"]).max()
+    assert 1e-5 < apart < 0.02
 
 
 def test_v_and_m_learn_on_from_what_the_agent_meets(folder, tmp_path):

@@ -34,6 +34,7 @@ class DreamSteps(keras.Model):
 
     def call(self, inputs):
         z, h, c, restart = (ops.convert_to_tensor(inputs[name]) for name in ("z", "h", "c", "restart"))
+        step_weights = self.rnn.step_weights()
         seen = {"zs": [], "actions": [], "end_logit": []}
         for t in range(inputs["uniform"].shape[0]):  # written out: faster than a loop of the backend's
             if self.controller is None:
@@ -43,7 +44,7 @@ class DreamSteps(keras.Model):
             seen["zs"].append(z)
             seen["actions"].append(action)
             flag = [restart] if self.rnn.done else []
-            h, c = self.rnn.step(ops.concatenate([z, action, *flag], axis=-1), (h, c))
+            h, c = self.rnn.step(ops.concatenate([z, action, *flag], axis=-1), (h, c), step_weights)
             mixture, end_logit = self.rnn.head(h, self.head_weights)
             z = sample_z(mixture, self.temperature, inputs["uniform"][t], inputs["normal"][t])
             if self.rnn.done:

@@ -55,13 +55,20 @@ class MDNRNN(keras.Model):
         """(h, c) at the start of an episode: zeros, (B, H) float32 each."""
         return ops.zeros((batch_size, self.hidden), "float32"), ops.zeros((batch_size, self.hidden), "float32")
 
-    def step(self, x, state):
-        """Advance by one frame. x: (B, I) float32; state: (h, c), each (B, H) float32. Returns the new (h, c)."""
+    def step_weights(self):
+        """Kernel, in the dtype of the products, and bias, as `step` computes with them."""
+        return ops.cast(self.kernel, self.compute_dtype), ops.convert_to_tensor(self.bias)
+
+    def step(self, x, state, weights=None):
+        """Advance by one frame. x: (B, I) float32; state: (h, c), each (B, H) float32. Returns the new (h, c).
+
+        weights: of `step_weights`; a loop that changes no weights takes them once, before it starts.
+        """
         h, c = state
         if self.done:
             keep = 1.0 - x[:, -1:]
             h, c = h * keep, c * keep
-        return lstm_step(x, h, c, self.kernel, self.bias, self.compute_dtype)[:2]
+        return lstm_step(x, h, c, *(weights or self.step_weights()), self.compute_dtype)[:2]
 
     def sequence(self, x, state=None):
         """Advance by T frames. x: (B, T, I) float32; state: (h, c), or None for zeros.
@@ -77,8 +84,11 @@ class MDNRNN(keras.Model):
         return ops.swapaxes(hs, 0, 1), (hs[-1], c)
 
     def head_weights(self):
-        """Output kernel (H, [1 +] 3 * K * Z) and bias with their columns as `head` computes: K before Z, for speed."""
-        return self._k_before_z(self.output_kernel), self._k_before_z(self.output_bias[None])[0]
+        """Output kernel (H, [1 +] 3 * K * Z), in the dtype of the products, and bias, with their columns as `head`
+        computes: K before Z, for speed.
+        """
+        kernel = ops.cast(self._k_before_z(self.output_kernel), self.compute_dtype)
+        return kernel, self._k_before_z(self.output_bias[None])[0]
 
     def _k_before_z(self, columns):
         ends = int(self.done)
@@ -89,7 +99,7 @@ class MDNRNN(keras.Model):
     def head(self, h, weights=None):
         """h: (..., H) -> the Mixture over the next z, and the end logit (...,), None without done=True.
 
-        weights: of `head_weights`; a loop that changes no weights takes them once, before it starts.
+        weights: of `head_weights`, taken once as those of `step`.
         """
         kernel, bias = weights or self.head_weights()
         out = matmul(h, kernel, self.compute_dtype) + bias  # (..., [1 +] 3 * K * Z)
@@ -145,10 +155,11 @@ def sample_z(mixture, temperature, uniform, normal):
 
     uniform in [0, 1) chooses the component, standard normal the place in it; both are (..., Z) float32.
     """
-    shares = ops.softmax(mixture.logmix / temperature, axis=-2)  # (..., K, Z)
+    shares = ops.exp(mixture.logmix / temperature)  # (..., K, Z); not divided by their sum: softmax is slow over K
+    place = uniform * ops.sum(shares, axis=-2)
     mean, logstd, passed = mixture.mean[..., 0, :], mixture.logstd[..., 0, :], shares[..., 0, :]
     for k in range(1, mixture.mean.shape[-2]):
-        further = uniform >= passed
+        further = place >= passed
         mean = ops.where(further, mixture.mean[..., k, :], mean)
         logstd = ops.where(further, mixture.logstd[..., k, :], logstd)
         passed = passed + shares[..., k, :]

@@ -134,12 +134,15 @@ def _find_world_model(task, run, weights, precision):
     raise UserError("; ".join(reasons) + ("" if weights else "; or name the folder of V and M with --weights"))
 
 
-def load_world_model(task, folder, precision="float32"):
-    """V and M from a folder, as a pair: UserError if one is missing, does not fit, or M was trained with another V."""
+def load_world_model(task, folder, precision="float32", rnn_precision="float32"):
+    """V and M from a folder, as a pair: UserError if one is missing, does not fit, or M was trained with another V.
+
+    precision: V's arithmetic; rnn_precision: M's.
+    """
     from worldmodels.files.weights import fingerprint, load_weights
 
     folder = Path(folder)
-    vae, rnn = task.make_vae(precision), task.make_rnn()
+    vae, rnn = task.make_vae(precision), task.make_rnn(rnn_precision)
     load_weights(vae, folder / "vae.weights.h5", "V")
     load_weights(rnn, folder / "rnn.weights.h5", "M")
     _check_pair(folder, fingerprint(vae), fingerprint(rnn))

@@ -139,13 +139,15 @@ def training_world(
     """Where a C learns, and the fingerprints of the V and M in it.
 
     weights: the folder of V and M. temperature: of their dreams; if None, C learns in the environment. slots: episodes
-    in lockstep. controller: its kind, if not the task's. z, precision: see Agent and VAE. device: with "gpu",
-    environments are in processes of their own, one a core.
+    in lockstep. controller: its kind, if not the task's. z: see Agent. precision: the arithmetic of V, or in dreams
+    that of M: of what takes most of the time. device: with "gpu", environments are in processes of their own, one a
+    core.
     """
     from worldmodels.files.weights import fingerprint
     from worldmodels.playing.worlds import dreams, environments
 
-    vae, rnn = load_world_model(task, weights, precision)
+    precisions = {"precision": precision} if temperature is None else {"rnn_precision": precision}
+    vae, rnn = load_world_model(task, weights, **precisions)
     controller = task.make_controller(controller)
     if temperature is None:
         processes = available_cores() if device == "gpu" else 0
