@@ -15,6 +15,8 @@ from scripts import Scripts
 from carracing.task import CARRACING
 from worldmodels.files.weights import fingerprint, load_weights, save_weights
 from worldmodels.scripts.cli import Parser, UserError
+from worldmodels.training import loop
+from worldmodels.training import train_rnn as train_rnn_module
 from worldmodels.training.train_rnn import add_options, train_rnn
 
 PLAIN = dataclasses.replace(CARRACING, z_size=4, hidden_size=6)
@@ -96,6 +98,22 @@ def test_all_kinds_of_m_go_on_as_if_they_had_not_been_stopped(folder, end_logit,
     train(folder, "--steps", 2, task=task)
     halves = train(folder, "--steps", 4, task=task)
     assert halves == train(folder, "--steps", 4, "--restart", task=task)
+
+
+def test_what_endless_rows_are_measured_on_holds_ends_of_episodes(folder, monkeypatch):
+    """Ten episodes of 30 frames, of which one is held out."""
+    measured = []
+
+    def spy(rnn, stream, held_out, *rest, **settings):
+        measured.extend(held_out)
+        return loop.train(rnn, stream, held_out, *rest, **settings)
+
+    monkeypatch.setattr(train_rnn_module, "train", spy)
+    train(folder, task=ENDLESS)
+    assert measured
+    for batch in measured:
+        assert batch["x"].shape[:2] == (4, 1000)
+        assert batch["end"].sum(1).tolist() == [33] * 4 and batch["x"][:, ::30, -1].all()
 
 
 def test_a_cosine_goes_on_over_its_own_number_of_steps_alone(folder):

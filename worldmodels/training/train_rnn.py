@@ -17,6 +17,7 @@ from worldmodels.training.loop import run_name, train
 
 CLIP = 1.0  # gradients are cut to between minus and plus this (2018 code: grad_clip)
 HELD_OUT_BATCHES = 2
+HELD_OUT_FRAMES = 1000  # in an endless row: it begins with an episode, and the first hundred frames never end one
 
 
 def add_options(parser, *, steps, sequence, schedule="constant"):
@@ -77,14 +78,15 @@ def train_rnn(
     if task.endless_rows:
         rnn.carry_state(batch_size)
 
-    def batches(episodes, seed):
-        kind = EndlessRows if task.endless_rows else Sequences
-        return kind(series, episodes, batch_size, sequence, seed, task.end_logit)
+    kind, held_out_frames = (EndlessRows, HELD_OUT_FRAMES) if task.endless_rows else (Sequences, sequence)
+
+    def batches(episodes, seed, frames):
+        return kind(series, episodes, batch_size, frames, seed, task.end_logit)
 
     losses = train(
         rnn,
-        batches(learned, seed),
-        [next(batches(held_out or learned, number)) for number in range(HELD_OUT_BATCHES)],
+        batches(learned, seed, sequence),
+        [next(batches(held_out or learned, number, held_out_frames)) for number in range(HELD_OUT_BATCHES)],
         out,
         steps,
         settings={
