@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import time
 
 import gymnasium
 import numpy as np
@@ -14,7 +15,7 @@ from scripts import Scripts
 from carracing.task import CARRACING
 from worldmodels.agent import Agent
 from worldmodels.computing import device
-from worldmodels.computing.backend import has_gpu
+from worldmodels.computing.backend import has_gpu, keras, ops
 from worldmodels.controller import save_parameters
 from worldmodels.data.episodes import Episodes, list_episodes
 from worldmodels.data.series import write_series
@@ -34,6 +35,16 @@ no_gpu = pytest.mark.skipif(has_gpu(), reason="there is a GPU")
 @pytest.fixture(scope="module")
 def agent(untrained):
     return Agent(untrained.vae, untrained.rnn, CARRACING.make_controller(), CARRACING.to_action, 5, 40)
+
+
+def test_a_process_that_is_held_to_one_thread_computes_on_one_core():
+    """conftest.py holds this one to it, whatever computes for Keras."""
+    many = keras.random.normal((2000, 2000))
+    start, busy = time.monotonic(), time.process_time()
+    for _ in range(10):
+        many = ops.matmul(many, many) / 2000
+    np.array(many)
+    assert time.process_time() - busy < 1.3 * (time.monotonic() - start)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ def thread_limits():
         "MKL_NUM_THREADS",
         "TF_NUM_INTRAOP_THREADS",
         "TF_NUM_INTEROP_THREADS",
+        "NPROC",  # JAX
     )
     return {name: "1" for name in names} | {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
