@@ -193,6 +193,14 @@ def test_training_loss_is_the_mean_over_steps_and_dimensions(rnn):
     assert measured["loss"] == pytest.approx(z_loss, rel=1e-5)
 
 
+def test_near_temperature_0_the_most_likely_component_is_drawn_and_its_mean():
+    shares, means = np.array([[0.2], [0.5], [0.3]], np.float32), np.array([[-20.0], [7.0], [20.0]], np.float32)
+    mixture = Mixture(np.log(shares), means, np.zeros((3, 1), np.float32))
+    for uniform in (0.0, 0.5, 0.999):
+        z = sample_z(mixture, 1e-6, np.array([uniform], np.float32), np.ones(1, np.float32))
+        assert float(z[0]) == pytest.approx(7, abs=0.01)
+
+
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.3])
 def test_samples_have_the_shares_means_and_variances_of_the_temperature(temperature):
     shares, means, stds = np.array([0.2, 0.5, 0.3]), np.array([-20.0, 0.0, 20.0]), np.array([0.5, 1.0, 0.1])

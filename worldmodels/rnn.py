@@ -155,7 +155,8 @@ def sample_z(mixture, temperature, uniform, normal):
 
     uniform in [0, 1) chooses the component, standard normal the place in it; both are (..., Z) float32.
     """
-    shares = ops.exp(mixture.logmix / temperature)  # (..., K, Z); not divided by their sum: softmax is slow over K
+    logmix = mixture.logmix - ops.max(mixture.logmix, axis=-2, keepdims=True)
+    shares = ops.exp(logmix / temperature)  # (..., K, Z); not divided by their sum: softmax is slow over K
     place = uniform * ops.sum(shares, axis=-2)
     mean, logstd, passed = mixture.mean[..., 0, :], mixture.logstd[..., 0, :], shares[..., 0, :]
     for k in range(1, mixture.mean.shape[-2]):
