@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from local_evolution import outcome
+from proc import children
 
 from worldmodels.parallel import mpirun
 from worldmodels.scripts.cli import UserError
@@ -68,10 +69,6 @@ def running(pid):
 
 def parent(pid):
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def children(pid):
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def gone(pids):

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from proc import children
+
 SCRIPT = Path(__file__).with_name("hosts.sh")
 NAMES = ("a", "b", "c")
 TIMEOUT = 900  # seconds: for what hangs, not for what is slow on a busy machine
@@ -41,8 +43,8 @@ class Hosts:
             text=True,
         )
         assert self.process.stdout.readline() == "ready\n", (folder / "hosts.log").read_text()
-        (self.switch,) = _children(self.process.pid)
-        self.pids = {name: _children(pid)[0] for name, pid in zip(NAMES, _children(self.switch), strict=True)}
+        (self.switch,) = children(self.process.pid)
+        self.pids = {name: children(pid)[0] for name, pid in zip(NAMES, children(self.switch), strict=True)}
 
     def start(self, host, *command, **environment):
         """Start a command on a host, in `folder`."""
@@ -95,7 +97,3 @@ def end(process):
     finally:
         process.kill()
     return process.returncode, out, err
-
-
-def _children(pid):
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
