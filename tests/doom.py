@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import proc
 
 from doomrnn.env import MAX_STEPS
 
@@ -40,8 +41,8 @@ def processes(program, parent=None):
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_text().split("\0")
-            group = int(_status(folder)[2])
-            if program in [Path(word).name for word in words[:3]] and _parent(group) == (parent or os.getpid()):
+            leader = proc.group(folder.name)
+            if program in [Path(word).name for word in words[:3]] and proc.parent(leader) == (parent or os.getpid()):
                 found[int(folder.name)] = words
         except (FileNotFoundError, ProcessLookupError):
             continue
@@ -52,12 +53,3 @@ def shared_memory(words):
     """The files of a ViZDoom that was started with these words."""
     name = words[words.index("+viz_instance_id") + 1]
     return [Path(f"/dev/shm/ViZDoom{kind}{name}") for kind in ("SM", "MQCtr", "MQDoom")]
-
-
-def _status(folder):
-    """state, parent, group, ... of a process."""
-    return (folder / "stat").read_text().rpartition(")")[2].split()
-
-
-def _parent(pid):
-    return int(_status(Path("/proc") / str(pid))[1])

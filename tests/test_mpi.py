@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from local_evolution import outcome
-from proc import children
+from proc import children, parent, state_of
 
 from worldmodels.parallel import mpirun
 from worldmodels.scripts.cli import UserError
@@ -63,12 +63,8 @@ def played(path, at_least=1):
 
 def running(pid):
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return state_of(pid) != "Z"
     return False
-
-
-def parent(pid):
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def gone(pids):
