@@ -18,7 +18,11 @@ TEMPERATURES = ("0.5", "1.0", "1.15", "1.3")
 SHIPPED = "1.15"
 TIMES_C_PLAYS = 1800 * 64 * 16 + 1800 // 25 * 1024  # the paper's generations, and evaluations of 1,024 episodes
 FULL_SCALE = ("step", "what", "on 2 cores", "in bfloat16")
-PLAYERS = {"fresh": "a fresh action each tic", "held 1 to 10 tics": "actions held 1 to 10 tics"}
+PLAYERS = {
+    "fresh": "a random player, a fresh action each tic",
+    "held 1 to 10 tics": "a random player, actions held 1 to 10 tics",
+    "to and fro": "a blind player, to and fro, 90 tics each way",
+}
 
 
 class Table(NamedTuple):
@@ -66,7 +70,7 @@ def doom():
     names = {name: f"paper, {name}" for name in published.DOOM} | {"0.5": "paper, C trained at temperature 0.5"}
     rows = [(names[name], *scores) for name, scores in published.DOOM.items()]
     rows.append(("paper, a random player", "", published.DOOM_RANDOM))
-    rows += [(f"ours, a random player, {words}", "", random_score("game", player)) for player, words in PLAYERS.items()]
+    rows += [(f"ours, {words}", "", random_score("game", player)) for player, words in PLAYERS.items()]
     rows.append((f"ours, {SHIPPED}, V and M learned from random play alone", *doom_scores(SHIPPED, "log/t1.15")))
     dream, game = doom_scores(SHIPPED, "pretrained")
     rows.append((f"{bold(f'ours, {SHIPPED}')}, shipped", dream, bold(game)))
@@ -224,12 +228,12 @@ def doom_temperatures():
 
 
 def doom_random_in_dreams():
-    header = ("a random player", *(f"dream at {name}" if name == "0.5" else name for name in TEMPERATURES))
+    header = ("a player that sees nothing", *(f"dream at {name}" if name == "0.5" else name for name in TEMPERATURES))
     rows = [
         (words, *(random_score(f"dream at {name}", player) for name in TEMPERATURES))
         for player, words in PLAYERS.items()
     ]
-    return Table("doomrnn/README.md", "Random players in Doom's dream", header, rows)
+    return Table("doomrnn/README.md", "Blind players in Doom's dream", header, rows)
 
 
 def bold(text):
