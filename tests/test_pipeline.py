@@ -79,6 +79,20 @@ def test_evolution_goes_on_from_an_agent_in_whitened_coordinates(folder):
     assert np.linalg.norm(np.subtract(mean, start)) > plain  # what varies little has large weights
 
 
+def test_evolution_goes_on_from_an_agent_with_another_v_and_m(folder):
+    run(folder, "vae_train.py", "--steps", 4, "--batch_size", 20, "--out", "other/vae.weights.h5", "--seed", 5)
+    run(folder, "series.py", "--vae", "other/vae.weights.h5", "--out", "other/series.npz")
+    options = ("--data", "other/series.npz", "--out", "other/rnn.weights.h5", "--batch_size", 4, "--sequence", 50)
+    run(folder, "rnn_train.py", "--steps", 3, *options)
+    words = (SHORT_SCRIPT, "train", *EVOLVE[1:], "-n", 1, "--init", BEST, "--weights", "other", "--log", "log/other")
+    assert "has learned with another V and M than those in other" in run(folder, *words, "--generations", 1)
+    words = (*words[:-1], "log/imitated", "--imitate", "weights")
+    assert "round 3 of 3: the new C scores" in run(folder, *words, "--generations", 1)
+    output = run(folder, *words, "--generations", 2)
+    assert "going on after generation 1" in output and "round" not in output
+    assert "not those that this controller" in error_of(folder, *words[:-3], "log/no", "--imitate", "other")
+
+
 def test_what_does_not_go_together_in_an_evolution_is_said(folder):
     assert "--init" in error_of(folder, *EVOLVE, "--whiten", 2)
     assert "one layer" in error_of(folder, *EVOLVE, "--whiten", 2, "--init", BEST, "--controller", "z_hidden")

@@ -109,6 +109,8 @@ def test_the_rest_of_the_options_may_change_on_the_way_but_not_what_is_searched(
         (["--seeds", "mirrored", "--popsize", "7"], "even --popsize"),
         (["--whiten", "2"], "name one with --init"),
         (["--whiten", "1001", "--init", "x.json"], "no more than 1000"),
+        (["--imitate", "weights"], "name it with --init"),
+        (["--imitate", "weights", "--init", "x.json", "--controller", "z_hidden"], "one layer"),
         (["-o", "ga", "--constant_sigma"], "go with -o cma"),
         (["-o", "snes", "--whiten", "2", "--init", "x.json"], "go with -o cma"),
         (["-o", "openes", "--popsize", "7"], "even --popsize"),

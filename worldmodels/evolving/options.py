@@ -13,7 +13,7 @@ from worldmodels.scripts.cli import non_negative_int, positive_float, positive_i
 
 # What may not change between a start and the next: the rest (how long, how fast) may.
 ESSENTIAL = ("controller", "z", "optimizer", "popsize", "num_episode", "sigma_init", "constant_sigma", "mean_rate")
-ESSENTIAL += ("seed", "seeds", "init", "eval_episodes")
+ESSENTIAL += ("seed", "seeds", "init", "imitate", "eval_episodes")
 
 
 def episodes(text):
@@ -64,6 +64,9 @@ def add_options(parser, task, slots=32):
     add("--weights", metavar="DIR", default="weights", help="folder of V and M, which stay as they are")
     add("--log", default="log", help="folder of the log and of the checkpoint")
     add("--init", metavar="BEST.json", help="start the distribution at these parameters rather than at 0")
+    add("--imitate", metavar="DIR",
+        help="folder of the V and M with which --init learned, where others are in --weights: start at a C that moves "
+        "as that agent does, and reads those in --weights")  # fmt: skip
 
     add = parser.add_argument_group("what is evolved").add_argument
     add("--controller", choices=KINDS, default=task.controller,

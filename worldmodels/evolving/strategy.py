@@ -31,8 +31,9 @@ class CMAES:
     popsize: candidates a generation. seed: of the candidates. optimizer: of OPTIMIZERS.
     mirrored: candidates 2i and 2i + 1 lie opposite each other at the mean.
     mean_rate: share of CMA-ES's step that the mean makes. constant_sigma: keep the standard deviation.
-    whitening(start): called when a run begins; returns the matrix (I, I) of the coordinates to search in (see
-        whitening.py). Outside of this class everything is in parameters of C all the same.
+    imitation(): called when a run begins; returns what to start from in place of `start` (see imitation.py).
+    whitening(start): called then, too; returns the matrix (I, I) of the coordinates to search in (see whitening.py).
+        Outside of this class everything is in parameters of C all the same.
     """
 
     name = "CMAES"  # in checkpoints
@@ -48,9 +49,11 @@ class CMAES:
         mirrored=False,
         mean_rate=1.0,
         constant_sigma=False,
+        imitation=None,
         whitening=None,
     ):
-        self.start, self.sigma_init, self.whitening = np.asarray(start, float), sigma_init, whitening
+        self.start, self.sigma_init = np.asarray(start, float), sigma_init
+        self.imitation, self.whitening = imitation, whitening
         self.matrix = None
         self.normal = Normal([seed, 1])
         self.settings = {
@@ -69,9 +72,11 @@ class CMAES:
 
     def begin(self):
         """Called once, before the first generation of a run."""
+        if self.imitation:
+            self.start = self.imitation()
         if self.whitening:
             self.matrix = self.whitening(self.start)
-            vars(self).pop("es", None)
+        vars(self).pop("es", None)
 
     @functools.cached_property
     def es(self):

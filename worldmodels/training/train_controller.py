@@ -15,7 +15,7 @@ from worldmodels.evolving.strategy import CMAES
 from worldmodels.evolving.whitening import second_moment, whitening_matrix
 from worldmodels.parallel import ranks
 from worldmodels.parallel.processes import available_cores
-from worldmodels.playing.loading import check_world_model, load_run, load_world_model
+from worldmodels.playing.loading import check_world_model, find_agent, load_agent, load_run, load_world_model
 from worldmodels.scripts.cli import UserError
 from worldmodels.scripts.progress import say
 
@@ -30,6 +30,7 @@ def train_controller(
     slots,
     device,
     init,
+    imitate,
     seed,
     controller,
     z,
@@ -54,14 +55,17 @@ def train_controller(
     evolving/options.py, by their names.
     """
     options = {name: value for name, value in locals().items() if name not in ("task", "workers")}  # for the log
-    check_options(optimizer, seeds, popsize, mean_rate, constant_sigma, whiten, init, controller)
+    check_options(optimizer, seeds, popsize, mean_rate, constant_sigma, whiten, init, imitate, controller)
     use("cpu" if ranks.leads() else device)  # rank 0, which may play some episodes first, leaves a GPU to its worker
     start = np.zeros(task.make_controller(controller).num_params)
     if ranks.leads():  # a worker finds out for itself, and then says on which host
         check_world_model(weights)
     if init and ranks.leads():
         start, _ = load_parameters(init, len(start))
-        say_what_it_learned_with(init, weights)
+        if imitate:
+            find_agent(task, init, imitate)
+        else:
+            say_what_it_learned_with(init, weights)
     about = {"controller": controller, "z": z}
     where = {"slots": slots, "precision": precision, "temperature": temperature}
     make_world = functools.partial(training_world, task, weights, **about, **where)
@@ -74,6 +78,7 @@ def train_controller(
         seeds=seeds,
         mean_rate=mean_rate,
         constant_sigma=constant_sigma,
+        imitation=functools.partial(imitation, task, weights, init, imitate, **about) if imitate else None,
         whitening=functools.partial(whitening, make_world, whiten) if whiten else None,
     )
     plan = Plan(
@@ -99,7 +104,9 @@ def train_controller(
     )
 
 
-def make_strategy(start, sigma_init, popsize, *, seed, optimizer, seeds, mean_rate, constant_sigma, whitening):
+def make_strategy(
+    start, sigma_init, popsize, *, seed, optimizer, seeds, mean_rate, constant_sigma, imitation=None, whitening=None
+):
     """The strategy of an --optimizer. seeds: only "mirrored" makes a difference. The others: as of CMAES."""
     if optimizer in evosax_strategy.OPTIMIZERS:
         return Evosax(start, sigma_init, popsize, seed=seed, optimizer=optimizer)
@@ -112,15 +119,18 @@ def make_strategy(start, sigma_init, popsize, *, seed, optimizer, seeds, mean_ra
         mirrored=seeds == "mirrored",
         mean_rate=mean_rate,
         constant_sigma=constant_sigma,
+        imitation=imitation,
         whitening=whitening,
     )
 
 
-def check_options(optimizer, seeds, popsize, mean_rate, constant_sigma, whiten, init, controller):
+def check_options(optimizer, seeds, popsize, mean_rate, constant_sigma, whiten, init, imitate, controller):
     """UserError for options that do not go together."""
     if optimizer in evosax_strategy.OPTIMIZERS:
-        if seeds == "mirrored" or mean_rate != 1 or constant_sigma or whiten:
-            raise UserError("--seeds mirrored, --mean_rate, --constant_sigma and --whiten go with -o cma or sep_cma")
+        if seeds == "mirrored" or mean_rate != 1 or constant_sigma or whiten or imitate:
+            raise UserError(
+                "--seeds mirrored, --mean_rate, --constant_sigma, --whiten and --imitate go with -o cma or sep_cma"
+            )
         if popsize % 2:
             raise UserError(f"-o {optimizer} takes an even --popsize, not {popsize}")
     if seeds == "mirrored" and popsize % 2:
@@ -129,8 +139,10 @@ def check_options(optimizer, seeds, popsize, mean_rate, constant_sigma, whiten, 
         raise UserError("--whiten needs an agent that drives: name one with --init")
     if whiten > 1000:
         raise UserError("--whiten: the workers wait while rank 0 plays these episodes, so no more than 1000")
-    if whiten and controller == "z_hidden":
-        raise UserError("--whiten is for controllers of one layer")
+    if imitate and not init:
+        raise UserError("--imitate needs the C of the agent that is to be imitated: name it with --init")
+    if (whiten or imitate) and controller == "z_hidden":
+        raise UserError("--whiten and --imitate are for controllers of one layer")
 
 
 def training_world(
@@ -161,6 +173,14 @@ def make_player(make_world):
     """What a worker plays with: see evolve()."""
     world, facts = make_world()
     return player(world), facts
+
+
+def imitation(task, weights, init, init_weights, *, controller, z):
+    """The C to start from: it moves as the agent of `init` and `init_weights` does."""
+    from worldmodels.evolving.imitation import imitate
+
+    former = load_agent(task, init, init_weights)
+    return imitate(task, former, *load_world_model(task, weights), task.make_controller(controller), z)
 
 
 def whitening(make_world, episodes, start):
