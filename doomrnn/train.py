@@ -1,8 +1,8 @@
 """5. Evolve C in the dream: python train.py  ->  log/doomrnn.cma.16.64.best.json
 
-CMA-ES over the parameters of C, which never sees the game: every candidate lives in M's dream, and is worth the steps
-that it survives there. It starts its own MPI ranks, writes a checkpoint every generation, and goes on from it when the
-same command is run again.
+CMA-ES over the parameters of C. No candidate sees the game: it lives in M's dream, and is worth the steps that it
+survives there. It starts its own MPI ranks, writes a checkpoint every generation, and goes on from it when the same
+command is run again.
 """
 
 from doomrnn.task import DOOM

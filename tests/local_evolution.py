@@ -50,14 +50,14 @@ def played_by(queue):
         yield queue
 
 
-def evolve(folder, *words, queue=None, whitening=None, strategy=None):
+def evolve(folder, *words, queue=None, strategy=None, **given):
     """Run the script quadratic_evolution.py with TINY and some more words; returns the queue.
 
-    strategy: another one than that of the words.
+    strategy: another one than that of the words. given: what strategy_of takes.
     """
     options = settings(*TINY, "--log", str(folder), *words)
     with played_by(queue or LocalQueue()) as queue:
-        evolve_quadratic(options, strategy or strategy_of(options, whitening))
+        evolve_quadratic(options, strategy or strategy_of(options, **given))
     return queue
 
 

@@ -61,10 +61,10 @@ def settings(*words):
     return vars(parser.parse_args(words))
 
 
-def strategy_of(options, whitening=None):
-    """The strategy of a command line."""
+def strategy_of(options, **given):
+    """The strategy of a command line. given: its imitation or whitening."""
     start = load_parameters(options["init"], NUM_PARAMS)[0] if options["init"] else np.zeros(NUM_PARAMS)
-    return make_strategy(start, whitening=whitening, **{name: options[name] for name in OF_STRATEGY})
+    return make_strategy(start, **given, **{name: options[name] for name in OF_STRATEGY})
 
 
 def evolve_quadratic(options, strategy=None):

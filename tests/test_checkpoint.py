@@ -27,10 +27,13 @@ def whitening(start):
     return np.diag(np.linspace(1, 3, len(start)))
 
 
-@pytest.mark.parametrize("words", ["", "-o sep_cma --seeds mirrored --mean_rate 0.5", "--average 3", "whitened"])
+GIVEN = {"whitened": {"whitening": whitening}, "imitated": {"imitation": lambda: np.linspace(-1, 1, 20)}}
+
+
+@pytest.mark.parametrize("words", ["", "-o sep_cma --seeds mirrored --mean_rate 0.5", "--average 3", *GIVEN])
 def test_killed_anywhere_is_the_same_as_never_killed_bit_for_bit(tmp_path, words):
     name = NAME.replace("cma", "sep_cma") if "sep_cma" in words else NAME
-    words, given = words.removeprefix("whitened").split(), {"whitening": whitening if words == "whitened" else None}
+    words, given = ("", GIVEN[words]) if words in GIVEN else (words.split(), {})
     evolve(tmp_path / "whole", *words, **given)
     killed_again_and_again(tmp_path / "parts", *words, **given)
     assert outcome(tmp_path / "parts", name) == outcome(tmp_path / "whole", name)

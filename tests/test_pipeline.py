@@ -84,13 +84,14 @@ def test_evolution_goes_on_from_an_agent_with_another_v_and_m(folder):
     run(folder, "series.py", "--vae", "other/vae.weights.h5", "--out", "other/series.npz")
     options = ("--data", "other/series.npz", "--out", "other/rnn.weights.h5", "--batch_size", 4, "--sequence", 50)
     run(folder, "rnn_train.py", "--steps", 3, *options)
-    words = (SHORT_SCRIPT, "train", *EVOLVE[1:], "-n", 1, "--init", BEST, "--weights", "other", "--log", "log/other")
-    assert "has learned with another V and M than those in other" in run(folder, *words, "--generations", 1)
-    words = (*words[:-1], "log/imitated", "--imitate", "weights")
-    assert "round 3 of 3: the new C scores" in run(folder, *words, "--generations", 1)
-    output = run(folder, *words, "--generations", 2)
+    words = (SHORT_SCRIPT, "train", *EVOLVE[1:], "-n", 1, "--init", BEST, "--weights", "other")
+    output = run(folder, *words, "--log", "log/other", "--generations", 1)
+    assert "has learned with another V and M than those in other" in output
+    imitating = ("--log", "log/imitated", "--imitate", "weights")
+    assert "round 3 of 3: the new C scores" in run(folder, *words, *imitating, "--generations", 1)
+    output = run(folder, *words, *imitating, "--generations", 2)
     assert "going on after generation 1" in output and "round" not in output
-    assert "not those that this controller" in error_of(folder, *words[:-3], "log/no", "--imitate", "other")
+    assert "not those that this controller" in error_of(folder, *words, "--log", "log/no", "--imitate", "other")
 
 
 def test_what_does_not_go_together_in_an_evolution_is_said(folder):

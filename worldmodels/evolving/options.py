@@ -63,10 +63,11 @@ def add_options(parser, task, slots=32):
     add = parser.add_argument_group("files").add_argument
     add("--weights", metavar="DIR", default="weights", help="folder of V and M, which stay as they are")
     add("--log", default="log", help="folder of the log and of the checkpoint")
-    add("--init", metavar="BEST.json", help="start the distribution at these parameters rather than at 0")
+    add("--init", metavar="BEST.json",
+        help="start the distribution at this C rather than at 0; with --imitate: the agent to imitate")  # fmt: skip
     add("--imitate", metavar="DIR",
-        help="folder of the V and M with which --init learned, where others are in --weights: start at a C that moves "
-        "as that agent does, and reads those in --weights")  # fmt: skip
+        help="folder of the V and M that --init learned with: start at a C that acts as that agent does, but reads the "
+        "V and M in --weights")  # fmt: skip
 
     add = parser.add_argument_group("what is evolved").add_argument
     add("--controller", choices=KINDS, default=task.controller,

@@ -43,14 +43,25 @@ def second_moment(world, params, seeds):
     return reader.total / reader.count
 
 
+def act_and_read(agent, slots, observations):
+    """Have an Agent act. Returns its actions (n, A), and what its C has read for them (n, I)."""
+    h, c = agent.h[slots], agent.c[slots]  # z is seen, and then M's state moves on
+    actions = agent.act(slots, observations)
+    return actions, read(agent.controller, agent.z[slots], h, c)
+
+
+def read(controller, z, h, c):
+    """What C reads of z (n, Z) and M's state h, c (n, H): (n, I) float64."""
+    return np.concatenate(controller.inputs(z, h, c), axis=-1).astype(np.float64)
+
+
 class _Reader:
     """Adds up x x^T."""
 
     def __init__(self):
         self.total, self.count = 0.0, 0
 
-    def read(self, controller, z, h, c):
-        x = np.concatenate(controller.inputs(z, h, c), axis=-1).astype(np.float64)
+    def add(self, x):
         self.total, self.count = self.total + x.T @ x, self.count + len(x)
 
 
@@ -65,9 +76,8 @@ class _AgentReader(_Reader):
         self.agent.start(slot, job)
 
     def act(self, slots, observations):
-        h, c = self.agent.h[slots], self.agent.c[slots]
-        actions = self.agent.act(slots, observations)
-        self.read(self.agent.controller, self.agent.z[slots], h, c)
+        actions, x = act_and_read(self.agent, slots, observations)
+        self.add(x)
         return actions
 
 
@@ -88,5 +98,5 @@ class _DreamReader(_Reader):
     def advance(self):
         ended = self.dreams.advance()
         slots = sorted(self.dreams.playing)
-        self.read(self.dreams.controller, self.dreams.z[slots], self.dreams.h[slots], self.dreams.c[slots])
+        self.add(read(self.dreams.controller, self.dreams.z[slots], self.dreams.h[slots], self.dreams.c[slots]))
         return ended

@@ -15,7 +15,7 @@ from worldmodels.evolving.strategy import CMAES
 from worldmodels.evolving.whitening import second_moment, whitening_matrix
 from worldmodels.parallel import ranks
 from worldmodels.parallel.processes import available_cores
-from worldmodels.playing.loading import check_world_model, find_agent, load_agent, load_run, load_world_model
+from worldmodels.playing.loading import check_world_model, load_agent, load_run, load_world_model
 from worldmodels.scripts.cli import UserError
 from worldmodels.scripts.progress import say
 
@@ -60,12 +60,9 @@ def train_controller(
     start = np.zeros(task.make_controller(controller).num_params)
     if ranks.leads():  # a worker finds out for itself, and then says on which host
         check_world_model(weights)
-    if init and ranks.leads():
+    if init and not imitate and ranks.leads():
         start, _ = load_parameters(init, len(start))
-        if imitate:
-            find_agent(task, init, imitate)
-        else:
-            say_what_it_learned_with(init, weights)
+        say_what_it_learned_with(init, weights)
     about = {"controller": controller, "z": z}
     where = {"slots": slots, "precision": precision, "temperature": temperature}
     make_world = functools.partial(training_world, task, weights, **about, **where)
@@ -78,7 +75,7 @@ def train_controller(
         seeds=seeds,
         mean_rate=mean_rate,
         constant_sigma=constant_sigma,
-        imitation=functools.partial(imitation, task, weights, init, imitate, **about) if imitate else None,
+        imitation=functools.partial(imitated, task, weights, init, imitate, **about) if imitate else None,
         whitening=functools.partial(whitening, make_world, whiten) if whiten else None,
     )
     plan = Plan(
@@ -175,11 +172,13 @@ def make_player(make_world):
     return player(world), facts
 
 
-def imitation(task, weights, init, init_weights, *, controller, z):
-    """The C to start from: it moves as the agent of `init` and `init_weights` does."""
+def imitated(task, weights, init, former_weights, *, controller, z):
+    """The C to start from: it acts as the agent of `init` and `former_weights` does."""
     from worldmodels.evolving.imitation import imitate
 
-    former = load_agent(task, init, init_weights)
+    former = load_agent(task, init, former_weights)
+    if len(former.controller.layers) > 1:
+        raise UserError(f"{init} has a hidden layer: --imitate is for controllers of one layer")
     return imitate(task, former, *load_world_model(task, weights), task.make_controller(controller), z)
 
 
