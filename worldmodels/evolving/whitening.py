@@ -1,6 +1,6 @@
 """CMA-ES in coordinates in which what C reads is white: every direction of it moves C's outputs by about as much.
 
-M's state is strongly correlated. On the car, its first principal component varies 436 times as much as its 40th, yet a
+M's state is strongly correlated. On the car, its first principal component varies 246 times as much as its 40th, yet a
 linear reading of how the road bends ahead takes about 40 of them (benchmarks/what_c_reads.py). Candidates that differ
 evenly in every parameter differ by the first few components, and the rest is lost in their noise; a covariance of 867 x
 867 moves by 4e-5 a generation. So CMA-ES is given the inverse of the inputs' second moment to start with, which is the
