@@ -147,14 +147,22 @@ def in_python(task, trained, normal, uniform, temperature, actions):
     return np.concatenate([out["zs"], out["z"][None]])[:, 0], np.array(out["actions"])[:, 0]
 
 
-@pytest.mark.parametrize("temperature, by_hand", [(0.1, False), (1.0, False), (2.0, True)])
-def test_dream_is_that_of_python(page, agent, temperature, by_hand):
-    """The same start and noise for 50 steps: z to 0.0001 beside M in half precision, most of it to 0.02 beside M."""
-    task, trained = agent
-    rng = np.random.default_rng(1)
+def noise_and_actions(task, seed, by_hand):
+    """What a dream is made of: normal (T + 1, Z), uniform (T, Z), and actions (T, A), None where C plays."""
+    rng = np.random.default_rng(seed)
     normal = rng.standard_normal((STEPS + 1, task.z_size), np.float32)
     uniform = rng.random((STEPS, task.z_size), np.float32)
-    actions = rng.uniform(-1, 1, (STEPS, task.action_size)).astype(np.float32) if by_hand else None
+    return normal, uniform, rng.uniform(-1, 1, (STEPS, task.action_size)).astype(np.float32) if by_hand else None
+
+
+DREAMS = pytest.mark.parametrize("temperature, by_hand", [(0.1, False), (1.0, False), (2.0, True)])
+
+
+@DREAMS
+def test_dream_is_that_of_python(page, agent, temperature, by_hand):
+    """The same start and noise for 50 steps: z to 0.0001 beside M in half precision."""
+    task, trained = agent
+    normal, uniform, actions = noise_and_actions(task, 1, by_hand)
     page.open("v")
     given = normal.tolist(), uniform.tolist(), temperature, [None] * STEPS if actions is None else actions.tolist()
     seen = page.driver.execute_async_script(DREAM, task.name, START, *given)
@@ -167,9 +175,19 @@ def test_dream_is_that_of_python(page, agent, temperature, by_hand):
     picture = decode(trained.vae, np.float32(zs[-1:]))[0]
     assert np.abs(np.reshape(seen["picture"], (64, 64, 4))[..., :3] - picture).max() <= 1 and picture.std() > 5
 
-    # A number that falls between two roundings of a share chooses another component. The dream goes on from there.
-    distance = np.abs(zs - in_python(task, trained, normal, uniform, temperature, actions)[0])
-    assert np.median(distance) < 0.001 and np.quantile(distance, 0.95) < 0.02
+
+@DREAMS
+def test_half_precision_changes_little_in_most_dreams(agent, temperature, by_hand):
+    """A number that falls between two roundings of a share chooses another component. A dream goes on from there."""
+    task, trained = agent
+    distances = []
+    for seed in (1, 2, 3):
+        normal, uniform, actions = noise_and_actions(task, seed, by_hand)
+        with half_precision(trained.rnn):
+            zs = in_python(task, trained, normal, uniform, temperature, actions)[0]
+        distances.append(np.abs(zs - in_python(task, trained, normal, uniform, temperature, actions)[0]))
+    middle, most = (np.quantile(distances, share, axis=(1, 2)) for share in (0.5, 0.95))  # of each dream
+    assert np.median(middle) < 0.001 and np.median(most) < 0.02
 
 
 def test_folder_holds_12_megabytes_at_most(folder):
