@@ -10,15 +10,16 @@ lead.
 import numpy as np
 
 from worldmodels.agent import Agent
-from worldmodels.evolving.whitening import act_and_read
-from worldmodels.parallel import ranks
-from worldmodels.rollout import Environments, Job, run_episodes
-from worldmodels.scripts.progress import FrameProgress, say
+from worldmodels.evolving.whitening import act_and_read, play
+from worldmodels.rollout import Environments, Job
+from worldmodels.scripts.progress import say
 
 ROUNDS = 3  # the former agent plays the first one
 EPISODES = 32  # of each, all at once
 RIDGE = 1.0  # added to the diagonal of the sums: little beside some 80,000 frames
 LEAST_SLOPE = 0.1  # of tanh, so that actions at its ends count a little
+
+FORMER, NEW = range(2)  # the agents of a pair
 
 
 def imitate(task, former, vae, rnn, controller, z):
@@ -28,16 +29,11 @@ def imitate(task, former, vae, rnn, controller, z):
     """
     pair = _Pair(task, former, vae, rnn, controller, z)
     world = Environments([task.make_env() for _ in range(EPISODES)], pair, task.max_steps)
-    params = None
+    params = former.params
     for number in range(ROUNDS):
-        pair.begin(params)
-        jobs = [Job(number * EPISODES + i) for i in range(EPISODES)]
-        scores = []
-        with FrameProgress("imitation", len(jobs), task.max_steps, bar=ranks.terminal(), leave=False) as progress:
-            for episode in run_episodes(world, jobs, progress.advanced):
-                progress.ended(episode.steps)
-                scores.append(episode.score)
-        player = "the former agent" if params is None else "the new C"
+        pair.player = FORMER if number == 0 else NEW
+        scores = play("imitation", world, params, range(number * EPISODES, (number + 1) * EPISODES))
+        player = ("the former agent", "the new C")[pair.player]
         say(f"imitation, round {number + 1} of {ROUNDS}: {player} scores {np.mean(scores):.1f} +- {np.std(scores):.1f}")
         params = pair.regression.params()
     return params
@@ -70,7 +66,7 @@ class _Pair:
     """In an agent's place: the former agent and the new one see the same frames. One plays, and the other follows."""
 
     def __init__(self, task, former, vae, rnn, controller, z):
-        self.former, self.regression = former, Regression(controller.bias)
+        self.former, self.regression, self.player = former, Regression(controller.bias), FORMER
         parts = [(former.vae, former.rnn, former.controller, former.z), (vae, rnn, controller, z)]
 
         def agents(to_action, wrap):
@@ -78,13 +74,8 @@ class _Pair:
 
         self.players, self.followers = agents(task.to_action, lambda c: c), agents(lambda actions: actions, _Follower)
 
-    def begin(self, params):
-        """Begin a round. params: of the new C, which plays then; if None, the former agent plays."""
-        self.player = 0 if params is None else 1
-        self.params = self.former.params if params is None else params
-
     def start(self, slot, job):
-        self.players[self.player].start(slot, job._replace(params=self.params))
+        self.players[self.player].start(slot, job)
         noise = job.seed + ROUNDS * EPISODES  # of its own: C would learn to read the noise that both have in common
         self.followers[1 - self.player].start(slot, Job(noise, params=0))
 
@@ -93,7 +84,7 @@ class _Pair:
         actions, of_player = act_and_read(player, slots, observations)
         follower.params[slots] = actions
         _, of_follower = act_and_read(follower, slots, observations)
-        former, new = (of_player, of_follower) if self.player == 0 else (of_follower, of_player)
+        former, new = (of_player, of_follower) if self.player == FORMER else (of_follower, of_player)
         self.regression.add(new, linear(self.former.controller, self.former.params, former))
         return actions
 

@@ -36,11 +36,18 @@ def second_moment(world, params, seeds):
         reader = world.agent = _AgentReader(world.agent)
     else:
         reader = world = _DreamReader(world)
-    jobs = [Job(seed, params) for seed in seeds]
-    with FrameProgress("what C reads", len(jobs), world.max_steps, bar=ranks.terminal(), leave=False) as progress:
+    play("what C reads", world, params, seeds)
+    return reader.total / reader.count
+
+
+def play(label, world, params, seeds):
+    """Have C's params (P,) play in a world, in rank 0, before an evolution begins. Returns the scores."""
+    jobs, scores = [Job(seed, params) for seed in seeds], []
+    with FrameProgress(label, len(jobs), world.max_steps, bar=ranks.terminal(), leave=False) as progress:
         for episode in run_episodes(world, jobs, progress.advanced):
             progress.ended(episode.steps)
-    return reader.total / reader.count
+            scores.append(episode.score)
+    return scores
 
 
 def act_and_read(agent, slots, observations):
