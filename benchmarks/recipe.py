@@ -1,0 +1,71 @@
+"""The time a recipe takes, command by command: python benchmarks/recipe.py carracing/recipes/laptop.sh
+
+Run it in a fresh clone after `make setup`, with nothing else running. It runs every command of the recipe. Killed and
+run again, it goes on: what ran before counts, the pause does not. results/benchmark_recipe_<task>.json has the times.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from backends import RESULTS
+
+from worldmodels.files.provenance import origin
+from worldmodels.files.reading import load_json
+from worldmodels.files.writing import save_json
+from worldmodels.scripts.cli import Parser, UserError, run
+
+SECONDS = 1  # from one look at the clock to the next
+
+
+def commands_of(recipe):
+    """[(step, command)] of a recipe, in order."""
+    text, found = Path(recipe).read_text().replace("\\\n", ""), []
+    for step, commands in re.findall(r"^# (\w+)\..*\n((?:[^#\n].*\n)+)", text, re.M):
+        found += [(step, " ".join(command.split())) for command in commands.splitlines()]
+    return found
+
+
+def timed(command, folder, before=0.0):
+    """Run a command in a folder. Yields the seconds that it has taken, `before` included, until it has ended."""
+    _, *words = shlex.split(command)
+    start = time.monotonic()
+    script = subprocess.Popen([sys.executable, *words], cwd=folder)
+    while script.poll() is None:
+        time.sleep(SECONDS)
+        yield before + time.monotonic() - start
+    if script.returncode:
+        raise UserError(f"{command} ended with code {script.returncode}")
+
+
+def main():
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", type=Path)
+    recipe = parser.parse_args().recipe.resolve()
+    folder = recipe.parents[1]
+    path = RESULTS / f"benchmark_recipe_{folder.name}.json"
+    commands = commands_of(recipe)
+    result = load_json(path, "the times so far") if path.exists() else {**origin(), "commands": []}
+    rows = result["commands"]
+    if [row["command"] for row in rows] != [command for _, command in commands[: len(rows)]]:
+        raise UserError(f"{path} holds the times of other commands; remove it to begin anew")
+    for number, (step, command) in enumerate(commands):
+        if number == len(rows):
+            rows.append({"step": step, "command": command, "seconds": 0.0, "ended": False})
+        row = rows[number]
+        if not row["ended"]:
+            for seconds in timed(command, folder, row["seconds"]):
+                row["seconds"] = seconds
+                save_json(path, result, indent=1)
+            row["ended"] = True
+            save_json(path, result, indent=1)
+    for row in rows:
+        print(f"{row['step']:3} {row['seconds'] / 60:6.1f} min  {row['command']}")
+    print(f"    {sum(row['seconds'] for row in rows) / 60:6.1f} min in all")
+
+
+if __name__ == "__main__":
+    run(main)
