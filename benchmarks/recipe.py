@@ -23,7 +23,7 @@ SECONDS = 1  # from one look at the clock to the next
 
 def commands_of(recipe):
     """[(step, command)] of a recipe, in order."""
-    text, found = Path(recipe).read_text().replace("\\\n", ""), []
+    text, found = recipe.read_text().replace("\\\n", ""), []
     for step, commands in re.findall(r"^# (\w+)\..*\n((?:[^#\n].*\n)+)", text, re.M):
         found += [(step, " ".join(command.split())) for command in commands.splitlines()]
     return found
@@ -47,11 +47,12 @@ def main():
     recipe = parser.parse_args().recipe.resolve()
     folder = recipe.parents[1]
     path = RESULTS / f"benchmark_recipe_{folder.name}.json"
+    unfinished = path.with_suffix(".unfinished")  # the times of an earlier recording stay until this one is whole
     commands = commands_of(recipe)
-    result = load_json(path, "the times so far") if path.exists() else {**origin(), "commands": []}
+    result = load_json(unfinished, "the times so far") if unfinished.exists() else {**origin(), "commands": []}
     rows = result["commands"]
     if [row["command"] for row in rows] != [command for _, command in commands[: len(rows)]]:
-        raise UserError(f"{path} holds the times of other commands; remove it to begin anew")
+        raise UserError(f"{unfinished} holds the times of other commands; remove it to begin anew")
     for number, (step, command) in enumerate(commands):
         if number == len(rows):
             rows.append({"step": step, "command": command, "seconds": 0.0, "ended": False})
@@ -59,9 +60,10 @@ def main():
         if not row["ended"]:
             for seconds in timed(command, folder, row["seconds"]):
                 row["seconds"] = seconds
-                save_json(path, result, indent=1)
+                save_json(unfinished, result, indent=1)
             row["ended"] = True
-            save_json(path, result, indent=1)
+            save_json(unfinished, result, indent=1)
+    unfinished.rename(path)
     for row in rows:
         print(f"{row['step']:3} {row['seconds'] / 60:6.1f} min  {row['command']}")
     print(f"    {sum(row['seconds'] for row in rows) / 60:6.1f} min in all")
