@@ -81,6 +81,15 @@ def test_a_finished_run_says_so_and_mends_its_files(folder, capsys):
     assert "going on at step 3" in capsys.readouterr().out and note(folder)["steps"] == 4
 
 
+def test_no_step_at_all_leaves_an_m_that_has_learned_nothing(folder):
+    train(folder, "--steps", 0, "--seed", 5)
+    rnn = PLAIN.make_rnn()
+    load_weights(rnn, folder / "weights/rnn.weights.h5", "M")
+    assert note(folder)["steps"] == 0 and not np.any(rnn.bias) and 0 < np.abs(rnn.kernel).max() < 1
+    train(folder, "--steps", 0, "--seed", 6, "--restart")
+    assert note(folder)["rnn"] != fingerprint(rnn)
+
+
 def test_weights_of_another_name_leave_the_notes_of_the_first_alone(folder):
     train(folder)
     before = note(folder), note(folder, "initial_z.json")

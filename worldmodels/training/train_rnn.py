@@ -11,7 +11,7 @@ from worldmodels.data.series import Series
 from worldmodels.data.starts import find_starts
 from worldmodels.files.weights import fingerprint, fingerprint_of_file, load_weights
 from worldmodels.files.writing import make_folder, save_json
-from worldmodels.scripts.cli import UserError, positive_int
+from worldmodels.scripts.cli import UserError, non_negative_int, positive_int
 from worldmodels.training import options, schedules
 from worldmodels.training.loop import run_name, train
 
@@ -32,8 +32,9 @@ def add_options(parser, *, steps, sequence, schedule="constant"):
         schedule=schedule,
     )
     add = parser.add_argument
-    add("--steps", type=positive_int, default=steps,
-        help="batches to train on, with those of a run that is continued")  # fmt: skip
+    add("--steps", type=non_negative_int, default=steps,
+        help="batches to train on, with those of a run that is continued; 0: an M that has learned nothing, to compare "
+        "with")  # fmt: skip
     add("--sequence", type=positive_int, default=sequence, help="frames in a sequence, through which gradients flow")
 
 
