@@ -111,6 +111,7 @@ def test_the_rest_of_the_options_may_change_on_the_way_but_not_what_is_searched(
         (["--whiten", "1001", "--init", "x.json"], "no more than 1000"),
         (["--imitate", "weights"], "name it with --init"),
         (["--imitate", "weights", "--init", "x.json", "--controller", "z_hidden"], "one layer"),
+        (["--imitate", "nowhere", "--init", "x.json"], "nowhere/vae.weights.h5: .* with --imitate"),
         (["-o", "ga", "--constant_sigma"], "go with -o cma"),
         (["-o", "snes", "--whiten", "2", "--init", "x.json"], "go with -o cma"),
         (["-o", "openes", "--popsize", "7"], "even --popsize"),

@@ -170,8 +170,8 @@ def save_world_model(folder, vae, rnn):
     save_json(folder / "rnn.json", {"rnn": fingerprint(rnn), "vae": fingerprint(vae)})
 
 
-def check_world_model(folder):
-    """UserError if there is no V or no M in a folder. Needs no Keras, so nothing has to be loaded to find out."""
+def check_world_model(folder, option="--weights"):
+    """UserError if there is no V or no M in the folder that an option names. Needs no Keras, so it is known at once."""
     for name, script in (("vae.weights.h5", "vae_train.py"), ("rnn.weights.h5", "rnn_train.py")):
         if not (path := Path(folder) / name).exists():
-            raise UserError(f"there is no {path}: run {script} first, or name a folder that has it with --weights")
+            raise UserError(f"there is no {path}: run {script} first, or name a folder that has it with {option}")

@@ -60,6 +60,8 @@ def train_controller(
     start = np.zeros(task.make_controller(controller).num_params)
     if ranks.leads():  # a worker finds out for itself, and then says on which host
         check_world_model(weights)
+        if imitate:
+            check_world_model(imitate, "--imitate")
     if init and not imitate and ranks.leads():
         start, _ = load_parameters(init, len(start))
         say_what_it_learned_with(init, weights)
