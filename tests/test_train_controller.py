@@ -108,7 +108,6 @@ def test_the_rest_of_the_options_may_change_on_the_way_but_not_what_is_searched(
     [
         (["--seeds", "mirrored", "--popsize", "7"], "even --popsize"),
         (["--whiten", "2"], "name one with --init"),
-        (["--whiten_floor", "0.1"], "goes with --whiten"),
         (["--whiten", "1001", "--init", "x.json"], "no more than 1000"),
         (["--imitate", "weights"], "name it with --init"),
         (["--imitate", "weights", "--init", "x.json", "--controller", "z_hidden"], "one layer"),

@@ -7,7 +7,6 @@ from worldmodels.controller import KINDS, READS
 from worldmodels.evolution import PAIRINGS
 from worldmodels.evolving import evosax_strategy
 from worldmodels.evolving.strategy import OPTIMIZERS
-from worldmodels.evolving.whitening import FLOOR
 from worldmodels.parallel.hosts import number_or_hosts
 from worldmodels.parallel.processes import available_cores
 from worldmodels.scripts.cli import non_negative_int, positive_float, positive_int
@@ -83,8 +82,6 @@ def add_options(parser, task, slots=32):
     add("--whiten", type=non_negative_int, default=0, metavar="EPISODES",
         help="play so many with --init first, and search where every component of what C reads counts alike, however "
         "little it varies (0: in the parameters themselves, as the paper)")  # fmt: skip
-    add("--whiten_floor", type=positive_float, default=FLOOR, metavar="F",
-        help="with --whiten: the second moment of a component below which it counts less")  # fmt: skip
 
     add = parser.add_argument_group("scores are noisy").add_argument
     add("--num_episode", type=episodes, default="16", metavar="E or G:E,...",

@@ -13,18 +13,18 @@ from worldmodels.parallel import ranks
 from worldmodels.rollout import Job, run_episodes
 from worldmodels.scripts.progress import FrameProgress
 
-FLOOR = 0.02  # a component of a smaller second moment counts as noise (z's own noise is 1)
+FLOOR = 0.02  # added to the second moment's eigenvalues: a component below it counts as noise (z's own noise is 1)
 
 
-def whitening_matrix(moment, floor=FLOOR):
-    """(S + floor)^(-1/2), symmetric (I, I), for the second moment S of C's inputs.
+def whitening_matrix(moment):
+    """(S + FLOOR)^(-1/2), symmetric (I, I), for the second moment S of C's inputs.
 
     Scaled so that a given sigma disturbs C's outputs as much as it would in the parameters themselves.
     """
     values, vectors = np.linalg.eigh(moment)
     values = np.maximum(values, 0)
-    scale = np.sqrt(values.sum() / (values / (values + floor)).sum())
-    return scale * (vectors / np.sqrt(values + floor)) @ vectors.T
+    scale = np.sqrt(values.sum() / (values / (values + FLOOR)).sum())
+    return scale * (vectors / np.sqrt(values + FLOOR)) @ vectors.T
 
 
 def second_moment(world, params, seeds):

@@ -12,7 +12,7 @@ from worldmodels.evolving import evosax_strategy
 from worldmodels.evolving.evosax_strategy import Evosax
 from worldmodels.evolving.options import ESSENTIAL, log_name
 from worldmodels.evolving.strategy import CMAES
-from worldmodels.evolving.whitening import FLOOR, second_moment, whitening_matrix
+from worldmodels.evolving.whitening import second_moment, whitening_matrix
 from worldmodels.parallel import ranks
 from worldmodels.parallel.processes import available_cores
 from worldmodels.playing.loading import check_world_model, load_agent, load_run, load_world_model
@@ -38,7 +38,6 @@ def train_controller(
     popsize,
     sigma_init,
     whiten,
-    whiten_floor,
     num_episode,
     seeds,
     mean_rate,
@@ -56,7 +55,7 @@ def train_controller(
     evolving/options.py, by their names.
     """
     options = {name: value for name, value in locals().items() if name not in ("task", "workers")}  # for the log
-    check_options(optimizer, seeds, popsize, mean_rate, constant_sigma, whiten, whiten_floor, init, imitate, controller)
+    check_options(optimizer, seeds, popsize, mean_rate, constant_sigma, whiten, init, imitate, controller)
     use("cpu" if ranks.leads() else device)  # rank 0, which may play some episodes first, leaves a GPU to its worker
     start = np.zeros(task.make_controller(controller).num_params)
     if ranks.leads():  # a worker finds out for itself, and then says on which host
@@ -79,7 +78,7 @@ def train_controller(
         mean_rate=mean_rate,
         constant_sigma=constant_sigma,
         imitation=functools.partial(imitated, task, weights, init, imitate, **about) if imitate else None,
-        whitening=functools.partial(whitening, make_world, whiten, whiten_floor) if whiten else None,
+        whitening=functools.partial(whitening, make_world, whiten) if whiten else None,
     )
     plan = Plan(
         generations=generations,
@@ -100,7 +99,7 @@ def train_controller(
         workers=workers,
         about=about if temperature is None else about | {"temperature": temperature},
         options=options,
-        essential=(*ESSENTIAL, "temperature", "whiten", "whiten_floor"),
+        essential=(*ESSENTIAL, "temperature", "whiten"),
     )
 
 
@@ -124,9 +123,7 @@ def make_strategy(
     )
 
 
-def check_options(
-    optimizer, seeds, popsize, mean_rate, constant_sigma, whiten, whiten_floor, init, imitate, controller
-):
+def check_options(optimizer, seeds, popsize, mean_rate, constant_sigma, whiten, init, imitate, controller):
     """UserError for options that do not go together."""
     if optimizer in evosax_strategy.OPTIMIZERS:
         if seeds == "mirrored" or mean_rate != 1 or constant_sigma or whiten or imitate:
@@ -139,8 +136,6 @@ def check_options(
         raise UserError(f"--seeds mirrored takes an even --popsize, not {popsize}")
     if whiten and not init:
         raise UserError("--whiten needs an agent that drives: name one with --init")
-    if whiten_floor != FLOOR and not whiten:
-        raise UserError("--whiten_floor goes with --whiten")
     if whiten > 1000:
         raise UserError("--whiten: the workers wait while rank 0 plays these episodes, so no more than 1000")
     if imitate and not init:
@@ -189,11 +184,11 @@ def imitated(task, weights, init, former_weights, *, controller, z):
     return imitate(task, former, *load_world_model(task, weights), task.make_controller(controller), z)
 
 
-def whitening(make_world, episodes, floor, start):
+def whitening(make_world, episodes, start):
     """The matrix of the coordinates for CMA-ES."""
     say(f"playing {episodes} episodes to see what C reads")
     world, _ = make_world()
-    return whitening_matrix(second_moment(world, np.float32(start), range(episodes)), floor)
+    return whitening_matrix(second_moment(world, np.float32(start), range(episodes)))
 
 
 def say_what_it_learned_with(path, weights):
