@@ -28,7 +28,7 @@ SECONDS = 0.2  # from one look at the processes to the next
 
 
 class Step(NamedTuple):
-    number: str  # in the README
+    number: str  # of the script
     what: str
     command: str
     episodes: int | None = None  # that it leaves files of

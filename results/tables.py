@@ -71,7 +71,7 @@ def doom():
     rows = [(names[name], *scores) for name, scores in published.DOOM.items()]
     rows.append(("paper, a random player", "", published.DOOM_RANDOM))
     rows += [(f"ours, {words}", "", random_score("game", player)) for player, words in PLAYERS.items()]
-    rows.append((f"ours, {SHIPPED}, V and M learned from random play alone", *doom_scores(SHIPPED, "log/t1.15")))
+    rows.append((f"ours, {SHIPPED}, an earlier V and M, of random play alone", *doom_scores(SHIPPED, "log/t1.15")))
     dream, game = doom_scores(SHIPPED, "pretrained")
     rows.append((f"{bold(f'ours, {SHIPPED}')}, shipped", dream, bold(game)))
     return Table("README.md", "Doom Take Cover", ("agent", "in the dream", "in the game"), rows)
@@ -180,8 +180,8 @@ def costs(task):
     for step in raw("benchmark_costs.json")[task]["steps"]:
         memory = f"{step['memory_bytes'] / 1e9:.1f} GB" + (" a worker" if step["of"] == "a worker" else "")
         each = [step["disk_bytes"] * (n / step["episodes"] if step["episodes"] else 1) for n in (1_000, 10_000)]
-        rows.append((step["number"], step["what"], memory, *map(amount, each)))
-    header = ("step", "what", "memory", "disk: 1,000 episodes", "10,000 episodes")
+        rows.append((step["what"], memory, *map(amount, each)))
+    header = ("what", "memory", "disk: 1,000 episodes", "10,000 episodes")
     return Table(f"{task}/README.md", f"What it takes: {task}", header, rows)
 
 

@@ -19,7 +19,7 @@ python series.py
 # 4. M: 4,000 batches of 100 x 999. 2.5 hours on 2 cores, 1.9 in bfloat16; 7 MB, and 2.9 GB of memory.
 python rnn_train.py
 
-# 5. C: 1,800 generations of 64 x 16 episodes, 1,024 more every 25. 164 hours on 2 cores, 5.7 on 64; 12 MB.
+# 5. C: 1,800 generations of 64 x 16 episodes, 1,024 more every 25. 140 hours on 2 cores, 5.7 on 64; 12 MB.
 python train.py
 
 # 6. The score: 906 +- 21 over 100 tracks in the paper. A minute on 2 cores.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # From nothing to the shipped agent, on 2 cores. Safe to run again: every step goes on where it was, or is skipped.
-# Needs the environment of `make setup`, 24 GB of disk and 2 GB of memory.
+# Needs the environment of `make setup`, 24 GB of disk and 4 GB of memory.
 # Times were measured on 2 cores of an AMD EPYC (Zen 4) that had other work too; those of V and M follow from
 # results/benchmark_training.json.
 set -e
