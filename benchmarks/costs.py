@@ -28,36 +28,35 @@ SECONDS = 0.2  # from one look at the processes to the next
 
 
 class Step(NamedTuple):
-    number: str  # of the script
     what: str
     command: str
     episodes: int | None = None  # that it leaves files of
 
 
 CARRACING = [
-    Step("1", "random rollouts", "extract.py --workers 1 --episodes 60", 60),
-    Step("2", "V", "vae_train.py --precision bfloat16 --steps 30"),
-    Step("3", "the series", "series.py --precision bfloat16", 60),
-    Step("4", "M", "rnn_train.py --precision bfloat16 --batch_size 64 --sequence 200 --steps 5"),
-    Step("4", "M, the paper's batches", "rnn_train.py --steps 2 --out paper/rnn.weights.h5"),
-    Step("5", "C", "train.py -n 1 --precision bfloat16 --z mean --popsize 16 --num_episode 2 --patience 100 "
+    Step("random rollouts", "extract.py --workers 1 --episodes 60", 60),
+    Step("V", "vae_train.py --precision bfloat16 --steps 30"),
+    Step("the series", "series.py --precision bfloat16", 60),
+    Step("M", "rnn_train.py --precision bfloat16 --batch_size 64 --sequence 200 --steps 5"),
+    Step("M, the paper's batches", "rnn_train.py --steps 2 --out paper/rnn.weights.h5"),
+    Step("C", "train.py -n 1 --precision bfloat16 --z mean --popsize 16 --num_episode 2 --patience 100 "
         "--generations 1 --eval_steps 1 --eval_episodes 32"),
-    Step("6", "the score", "model.py norender {shipped} --workers 1 --episodes 32 --results results"),
-    Step("8", "expert rollouts", "generation_script.py --workers 1 --rollouts 32", 32),
+    Step("the score", "model.py norender {shipped} --workers 1 --episodes 32 --results results"),
+    Step("expert rollouts", "generation_script.py --workers 1 --rollouts 32", 32),
 ]  # fmt: skip
 DOOM = [
-    Step("1", "random rollouts", "extract.py --workers 1 --episodes 180", 180),
-    Step("1", "an agent's rollouts", "extract.py --controller {shipped} --workers 1 --episodes 32 --out agent", 32),
-    Step("2", "V", "vae_train.py --precision bfloat16 --steps 30"),
-    Step("3", "the series", "series.py --precision bfloat16", 180),
-    Step("4", "M", "rnn_train.py --precision bfloat16 --batch_size 32 --sequence 100 --steps 5"),
-    Step("4", "M, the paper's batches", "rnn_train.py --steps 2 --out paper/rnn.weights.h5"),
-    Step("5", "C", "train.py -n 1 --popsize 4 --num_episode 16 --generations 1 --eval_steps 1 --eval_episodes 64"),
-    Step("6", "the score in the game", "model.py doomreal norender {shipped} --workers 1 --episodes 32 "
+    Step("random rollouts", "extract.py --workers 1 --episodes 180", 180),
+    Step("an agent's rollouts", "extract.py --controller {shipped} --workers 1 --episodes 32 --out agent", 32),
+    Step("V", "vae_train.py --precision bfloat16 --steps 30"),
+    Step("the series", "series.py --precision bfloat16", 180),
+    Step("M", "rnn_train.py --precision bfloat16 --batch_size 32 --sequence 100 --steps 5"),
+    Step("M, the paper's batches", "rnn_train.py --steps 2 --out paper/rnn.weights.h5"),
+    Step("C", "train.py -n 1 --popsize 4 --num_episode 16 --generations 1 --eval_steps 1 --eval_episodes 64"),
+    Step("the score in the game", "model.py doomreal norender {shipped} --workers 1 --episodes 32 "
         "--results results"),
-    Step("6", "the score in the dream", "model.py doomrnn norender {shipped} --workers 1 --episodes 32 "
+    Step("the score in the dream", "model.py doomrnn norender {shipped} --workers 1 --episodes 32 "
         "--results results"),
-    Step("7", "expert rollouts", "generation_script.py --workers 1 --rollouts 32", 32),
+    Step("expert rollouts", "generation_script.py --workers 1 --rollouts 32", 32),
 ]  # fmt: skip
 
 
