@@ -96,7 +96,9 @@ DAMAGES = {
     "no .run.json beside the controller": lambda agent: note_of(agent).unlink(),
     "the file of V's weights is missing": lambda agent: (agent.weights / "vae.weights.h5").unlink(),
     "the file of V's weights is damaged": lambda agent: cut(agent.weights / "vae.weights.h5"),
-    "does not fit M": lambda agent: shutil.copy(agent.weights / "vae.weights.h5", agent.weights / "rnn.weights.h5"),
+    "is not of the M beside it: restore them": lambda agent: shutil.copy(
+        agent.weights / "vae.weights.h5", agent.weights / "rnn.weights.h5"
+    ),
     "trained with another V": lambda agent: change_json(agent.weights / "rnn.json", lambda data: data | {"vae": "0"}),
     "rnn.json in .* is not of the M beside it": lambda agent: (agent.weights / "rnn.json").write_text("{}"),
     "are not those that this controller was trained with": lambda agent: note(agent, vae="0"),

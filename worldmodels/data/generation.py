@@ -75,7 +75,7 @@ def generate(
     limit_threads()
     numbers = shards.part_of(range(rollouts), shard)
     make_folder(out)
-    agent = find_agent(task, controller, weights, precision)  # wrong files are found before anything starts
+    agent = find_agent(task, controller, weights)  # wrong files are found before anything starts
     made_with = {"seed": seed, "dtype": dtype, "colors": colors, **agent.facts, "precision": precision, "z": agent.z}
     manifest = Manifest(out, made_with)
     there = [k for k in numbers if rollout_path(out, k).exists()]

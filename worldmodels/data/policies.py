@@ -106,7 +106,8 @@ class NoisyAgent:
 
         trained = load_agent(task, controller, weights)
         self.params = trained.params
-        self.agent = Agent(*trained[:3], task.to_action, slots, task.max_steps, trained.z)
+        parts = trained.vae, trained.rnn, trained.controller
+        self.agent = Agent(*parts, task.to_action, slots, task.max_steps, trained.z)
 
     def start(self, slot, job):
         rng = job.rng().spawn(1)[0]  # the agent itself draws z's noise from job.rng()

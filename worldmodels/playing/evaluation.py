@@ -48,13 +48,13 @@ def evaluate(
     them at a time each, or fewer where there is less to play; scores are those of `slots`. results: folder of the JSON
     with all scores. shard: which of the episodes are this process's (shards.py). weights, precision, z, temperature: as
     in load_world. device: with "gpu", this process plays `slots` episodes, whose environments are in the `workers`.
-    Returns the path of the JSON.
+    Returns the path of the JSON; of a shard there is none yet: None.
     """
     limit_threads()
     use(device)
     numbers = part_of(range(seed, seed + episodes), shard)
     make_folder(results)
-    found = find_agent(task, controller, weights, precision)  # wrong files are found before any process starts
+    found = find_agent(task, controller, weights)  # wrong files are found before any process starts
     if dream:
         temperature = temperature or found.temperature
         where, facts = f"{where}{temperature:g}", found.facts | {"temperature": temperature}

@@ -1,6 +1,5 @@
 """The trained parts of an agent, found on disk and checked to belong together."""
 
-import contextlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,41 +10,36 @@ from worldmodels.files.reading import load_json
 from worldmodels.files.writing import make_folder, save_json
 from worldmodels.scripts.cli import UserError
 
+PARTS = {"vae": "V", "rnn": "M"}
+
 
 class Trained(NamedTuple):
-    """V, M and C that were trained together."""
+    """C, and the V and M that it was trained with."""
 
-    vae: Any
-    rnn: Any
     controller: Any
     params: np.ndarray  # of C, (P,) float32
     folder: Path  # of V and M
     z: str  # one of READS: what C was evolved on
     temperature: float  # of the dreams that C was evolved in, or of the task's
-
-    @property
-    def facts(self):
-        """Which C, V and M these are, for a result's JSON."""
-        from worldmodels.files.weights import fingerprint
-
-        return _facts(self.controller, self.params, fingerprint(self.vae), fingerprint(self.rnn))
-
-
-def _facts(controller, params, vae, rnn):
-    return {
-        "controller": controller.kind,
-        "parameters_sha256": parameters_fingerprint(params),
-        "vae_sha256": vae,
-        "rnn_sha256": rnn,
-    }
+    facts: dict  # which C, V and M these are, for a result's JSON
+    vae: Any = None  # V and M are loaded by load_agent alone
+    rnn: Any = None
 
 
 def load_agent(task, path, weights=None, precision="float32"):
-    """The Trained agent of a controller's file, a `.best.json` or the mean of a run.
+    """The Trained agent of a controller's file. precision: V's arithmetic. The others, and errors: as of find_agent."""
+    found = find_agent(task, path, weights)
+    vae, rnn = load_world_model(task, found.folder, precision)
+    return found._replace(vae=vae, rnn=rnn)
 
+
+def find_agent(task, path, weights=None):
+    """As load_agent, but V and M are only checked, for which nothing has to be imported but h5py: where other processes
+    will play, theirs are the first seconds that go to TensorFlow.
+
+    path: the controller's file, a `.best.json` or the mean of a run.
     weights: the folder of V and M; if None, they are found by the fingerprints in the .run.json beside the controller.
-    precision: V's arithmetic. Whatever does not match is a UserError: a controller scores nothing with the eyes of
-    another.
+    Whatever does not match is a UserError: a controller scores nothing with the eyes of another.
 
     Of <name>.run.json, beside <name>.best.json, these are read; where there is none, or one is not in it, the default:
       controller   one of controller.KINDS; the task's
@@ -54,38 +48,9 @@ def load_agent(task, path, weights=None, precision="float32"):
       vae, rnn     fingerprints of V and M (files/weights.py); any will do, if `weights` is given
     """
     run, controller, params, z, temperature = _load_controller(task, path, weights)
-    folder, vae, rnn = _find_world_model(task, run, weights, precision)
-    return Trained(vae, rnn, controller, params, folder, z, temperature)
-
-
-class Found(NamedTuple):
-    """What load_agent would load; facts as of Trained."""
-
-    params: np.ndarray
-    folder: Path
-    z: str
-    temperature: float
-    facts: dict
-
-
-def find_agent(task, path, weights=None, precision="float32"):
-    """What load_agent would load, Found, and its UserErrors.
-
-    If the note beside C names the V and M that are there, nothing has to be loaded for it but h5py: where other
-    processes will play, theirs are the first seconds that go to TensorFlow.
-    """
-    from worldmodels.files.weights import fingerprint_of_file
-
-    run, controller, params, z, temperature = _load_controller(task, path, weights)
-    for folder in task.weights_folders(weights):
-        with contextlib.suppress(UserError):
-            names = ("vae", "rnn")
-            there = [fingerprint_of_file(folder / f"{name}.weights.h5", name) for name in names]
-            _check_pair(folder, *there)
-            if there == [run.get(name) for name in names]:
-                return Found(params, folder, z, temperature, _facts(controller, params, *there))
-    trained = load_agent(task, path, weights, precision)
-    return Found(trained.params, trained.folder, trained.z, trained.temperature, trained.facts)
+    folder, vae, rnn = _find_world_model(task, run, weights)
+    sha256 = {"parameters_sha256": parameters_fingerprint(params), "vae_sha256": vae, "rnn_sha256": rnn}
+    return Trained(controller, params, folder, z, temperature, {"controller": controller.kind, **sha256})
 
 
 def _load_controller(task, path, weights):
@@ -117,19 +82,20 @@ def load_run(path):
     return load_json(run_path, "the note on the run", dict) if run_path.exists() else {}
 
 
-def _find_world_model(task, run, weights, precision):
-    from worldmodels.files.weights import fingerprint
+def _find_world_model(task, run, weights):
+    """The folder of the V and M that a note names, and their fingerprints."""
+    from worldmodels.files.weights import fingerprint_of_file
 
     reasons = []
     for folder in task.weights_folders(weights):
         try:
-            vae, rnn = load_world_model(task, folder, precision)
+            found = {part: fingerprint_of_file(folder / f"{part}.weights.h5", name) for part, name in PARTS.items()}
+            _check_pair(folder, **found)
         except UserError as error:  # a half-trained pair in weights/ does not take the shipped one away
             reasons.append(str(error))
             continue
-        found = {"vae": fingerprint(vae), "rnn": fingerprint(rnn)}
         if all(run.get(part, found[part]) == found[part] for part in found):
-            return folder, vae, rnn
+            return folder, *found.values()
         reasons.append(f"V and M in {folder} are not those that this controller was trained with")
     raise UserError("; ".join(reasons) + ("" if weights else "; or name the folder of V and M with --weights"))
 

@@ -47,7 +47,7 @@ def load_world(
     """
     trained = load_agent(task, path, weights, precision)
     trained = trained._replace(z=z or trained.z, temperature=temperature or trained.temperature)
-    vae, rnn, controller = trained[:3]
+    vae, rnn, controller = trained.vae, trained.rnn, trained.controller
     if dream:
         return dreams(task, trained.folder, rnn, controller, slots, trained.temperature, like), trained
     return environments(task, vae, rnn, controller, slots, trained.z, envs, like, processes), trained
