@@ -19,6 +19,7 @@ from backends import RESULTS
 from virtual_ranks import NOBODY, simulate
 
 from worldmodels.controller import load_parameters, parameters_fingerprint
+from worldmodels.data.seeds import TEST
 from worldmodels.evolution import Plan, advance, begin, play, player, training_seeds
 from worldmodels.evolving.log import Log
 from worldmodels.evolving.pace import Pace
@@ -143,7 +144,8 @@ def measure_steps(repeats=4, steps=20):
 
     (world, _), (params, _) = car(), load_parameters(CARRACING.shipped, PARAMETERS)
     world.start(0, Job(0, np.float32(params)))  # loads the compiled renderer
-    shrinking, resets, cost = [world.agent.rows(n) for n in range(1, SLOTS + 1)], [], {"shrinking": {}, "full": {}}
+    shrinking = [world.agent.programs.of(n)[0] for n in range(1, SLOTS + 1)]
+    resets, cost = [], {"shrinking": {}, "full": {}}
     for n in SIZES * repeats:
         world.playing.clear()
         start = time.process_time()
@@ -151,7 +153,7 @@ def measure_steps(repeats=4, steps=20):
             world.start(slot, Job(slot, np.float32(params)))
         resets.append((time.process_time() - start) / n)
         for kind, rows in (("shrinking", shrinking), ("full", shrinking[-1:] * SLOTS)):
-            world.agent.batches = dict(enumerate(rows, 1))
+            world.agent.programs.rows = dict(enumerate(rows, 1))
             world.advance()
             start = time.process_time()
             for _ in range(steps):
@@ -165,7 +167,7 @@ def shipped_lengths():
     from carracing.task import CARRACING
 
     params, _ = load_parameters(CARRACING.shipped, PARAMETERS)
-    (path,) = RESULTS.glob(f"carracing.ours.seed*.100.{parameters_fingerprint(params)[:8]}.json")
+    (path,) = RESULTS.glob(f"carracing.ours.seed{TEST.start}.100.{parameters_fingerprint(params)[:8]}.json")
     return load_json(path, "the agent's result")["steps"]
 
 

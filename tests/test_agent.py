@@ -8,6 +8,7 @@ import pytest
 from carracing.env import to_action
 from carracing.task import CARRACING
 from worldmodels.agent import Agent
+from worldmodels.computing.batches import Programs
 from worldmodels.data.policies import BrownianPolicy
 from worldmodels.rollout import Environments, Job, run_episodes
 
@@ -69,17 +70,17 @@ def test_an_episode_in_few_slots_can_come_out_as_in_many(parts):
 
 def test_a_batch_of_few_slots_is_small_where_that_computes_the_same(parts):
     agent = Agent(*parts, to_action, 1, STEPS, like=8)
-    rows = agent.rows(1)
-    outputs = [agent._of_equal_rows(count) for count in (rows, 8)]
+    rows, _ = agent.programs.of(1)
+    outputs = [agent.programs.outputs_of_equal_rows(count) for count in (rows, 8)]
     for few, many in zip(*outputs, strict=True):
         assert np.array_equal(np.asarray(few)[:1], np.asarray(many)[:1])
 
 
 def test_batches_are_as_small_as_the_episodes_under_way_allow(parts, monkeypatch):
     """With kernels for which all sizes compute the same."""
-    monkeypatch.setattr(Agent, "_of_equal_rows", lambda agent, rows: [np.zeros((rows, 1))])
+    monkeypatch.setattr(Programs, "outputs_of_equal_rows", lambda programs, rows: [np.zeros((rows, 1))])
     many, few = (Agent(*parts, to_action, slots, STEPS, like=8) for slots in (8, 1))
-    rows = [agent.rows(episodes) for agent, episodes in ((many, 8), (many, 3), (few, 1))]
+    rows = [agent.programs.of(episodes)[0] for agent, episodes in ((many, 8), (many, 3), (few, 1))]
     assert rows == ([8, 4, 1] if keras.backend.backend() == "tensorflow" else [8, 8, 8])  # others compile each size
 
 

@@ -1,9 +1,11 @@
 """The agent: V, M and C in one Keras model, called once a frame for all slots of the rollout loop."""
 
+import functools
+
 import numpy as np
 
 from worldmodels.computing.backend import keras
-from worldmodels.computing.batches import equal_rows, independent_rows, smaller_batch
+from worldmodels.computing.batches import Programs, equal_rows
 from worldmodels.vae import sample
 
 
@@ -21,17 +23,14 @@ class Agent:
     like: a greater number of slots, if episodes are to come out as with those, to the bit.
 
     An episode's noise comes from its job's seed alone, and rows of a batch do not mix, so an episode does not depend on
-    those that run beside it, except for the order in which a product's terms are summed: kernels choose it by the size
-    of the batch. So there is one size, idle rows included (independent_rows). With few episodes under way it is halved,
-    if that computes the same (smaller_batch).
+    those that run beside it. Batches have idle rows, so that it does not depend on their size either (Programs).
     """
 
     def __init__(self, vae, rnn, controller, to_action, slots, max_steps, reads="sample", like=None):
-        self.vae, self.rnn, self.controller, self.to_action, self.reads = vae, rnn, controller, to_action, reads
-        self.max_steps = max_steps
-        self.programs = {}  # rows -> _Graph
-        self.full = independent_rows(self._of_equal_rows, like or slots)  # rows of a batch
-        self.batches = {}  # episodes under way -> rows of their batch
+        self.vae, self.rnn, self.controller = vae, rnn, controller
+        self.reads, self.max_steps = reads, max_steps
+        program = functools.partial(_Graph, vae, rnn, controller, to_action, reads)
+        self.programs = Programs(program, self._equal_rows, like or slots)
         self.params = np.zeros((slots, controller.num_params), np.float32)
         self.h = np.zeros((slots, rnn.hidden), np.float32)
         self.c = np.zeros((slots, rnn.hidden), np.float32)
@@ -49,38 +48,26 @@ class Agent:
 
     def act(self, slots, observations):
         """slots: (n,) int, observations: (n, 64, 64, 3) uint8 -> actions (n, A) float32."""
-        n, rows = len(slots), self.rows(len(slots))
+        n = len(slots)
+        rows, program = self.programs.of(n)
         at = np.resize(slots, rows)  # idle rows, at the end, repeat the others
         inputs = {"images": np.resize(observations, (rows, 64, 64, 3))}
         inputs["noise"] = self.noise[at, np.minimum(self.frame[at], self.max_steps - 1)]
         inputs |= {"params": self.params[at], "h": self.h[at], "c": self.c[at]}
         inputs["restart"] = np.float32(self.frame[at] == 0)[:, None]
-        z, actions, h, c = (np.array(array)[:n] for array in self._program(rows).predict_on_batch(inputs))
+        z, actions, h, c = (np.array(array)[:n] for array in program.predict_on_batch(inputs))
         self.z[slots], self.h[slots], self.c[slots] = z, h, c
         self.frame[slots] += 1
         return actions
 
-    def rows(self, episodes):
-        """How many rows the batch for so many episodes has."""
-        if episodes not in self.batches:
-            compiled = self._program(self.full).supports_jit  # a size more would take longer than it saves
-            self.batches[episodes] = self.full if compiled else smaller_batch(self._of_equal_rows, self.full, episodes)
-        return self.batches[episodes]
-
-    def _program(self, rows):
-        """The one for batches of so many rows: one for any size, as TensorFlow would make of two, rounds otherwise."""
-        if rows not in self.programs:
-            self.programs[rows] = _Graph(self.vae, self.rnn, self.controller, self.to_action, self.reads)
-        return self.programs[rows]
-
-    def _of_equal_rows(self, rows):
-        """What the program gives for `rows` times the same random input."""
+    def _equal_rows(self, rows):
+        """`rows` times the same random input."""
         rng, hidden = np.random.default_rng(0), self.rnn.hidden
         sizes = {"noise": self.vae.z_size, "params": self.controller.num_params, "h": hidden, "c": hidden}
         inputs = equal_rows(rng, rows, sizes)
         inputs["images"] = np.tile(rng.integers(0, 256, (1, 64, 64, 3), np.uint8), (rows, 1, 1, 1))
         inputs["restart"] = np.zeros((rows, 1), np.float32)
-        return self._program(rows).predict_on_batch(inputs)
+        return inputs
 
 
 class _Graph(keras.Model):

@@ -3,6 +3,38 @@
 import numpy as np
 
 
+class Programs:
+    """A Keras model once for each size of batch that episodes need, so that each computes a row alike, to the bit.
+
+    Kernels choose the order in which a product's terms are summed by the size of the batch. So there is one size, idle
+    rows included (independent_rows). With few episodes under way it is halved, if that computes the same
+    (smaller_batch). One model for any size, as TensorFlow would make of two, rounds otherwise.
+    make(): such a model. equal_rows(rows): random input for it, all rows the same. slots: the most episodes at a time.
+    """
+
+    def __init__(self, make, equal_rows, slots):
+        self.make, self.equal_rows = make, equal_rows
+        self.programs = {}  # rows -> model
+        self.rows = {}  # episodes under way -> rows of their batch
+        self.full = independent_rows(self.outputs_of_equal_rows, slots)
+
+    def of(self, episodes):
+        """(rows, model) of the batch for so many episodes."""
+        if episodes not in self.rows:
+            compiled = self._program(self.full).supports_jit  # a size more would take longer than it saves
+            smallest = self.full if compiled else smaller_batch(self.outputs_of_equal_rows, self.full, episodes)
+            self.rows[episodes] = smallest
+        return self.rows[episodes], self._program(self.rows[episodes])
+
+    def outputs_of_equal_rows(self, rows):
+        return self._program(rows).predict_on_batch(self.equal_rows(rows))
+
+    def _program(self, rows):
+        if rows not in self.programs:
+            self.programs[rows] = self.make()
+        return self.programs[rows]
+
+
 def independent_rows(outputs_of, slots):
     """How many rows a batch for `slots` episodes needs, so that none depends on the row it is computed in.
 
