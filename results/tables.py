@@ -7,6 +7,7 @@ import numpy as np
 import published
 
 from worldmodels.controller import fingerprint_in_file
+from worldmodels.data.seeds import TEST
 from worldmodels.files.reading import load_json
 from worldmodels.scripts.cli import Parser, UserError, run
 from worldmodels.scripts.precision import PRECISIONS
@@ -258,7 +259,7 @@ def result(task, world, folder):
     controllers = sorted((ROOT / task / folder).glob("*.best.json"))
     if len(controllers) != 1:
         raise UserError(f"{len(controllers)} files {task}/{folder}/*.best.json: the tables take one")
-    pattern = f"{task}.{world}.seed*.{EPISODES}.{fingerprint_in_file(controllers[0])[:8]}.json"
+    pattern = f"{task}.{world}.seed{TEST.start}.{EPISODES}.{fingerprint_in_file(controllers[0])[:8]}.json"
     if len(paths := sorted(RESULTS.glob(pattern))) != 1:
         raise UserError(f"{len(paths)} files {RESULTS.name}/{pattern} for the table: score that C with model.py")
     return raw(paths[0].name)

@@ -17,7 +17,7 @@ from scripts import SHORT_SCRIPT, Scripts, kill_when
 from doomrnn.task import DOOM
 from worldmodels.data import generation
 from worldmodels.data.card import histogram
-from worldmodels.data.expert import load_rollout
+from worldmodels.data.expert import Manifest, load_rollout
 from worldmodels.files.writing import save_npz
 from worldmodels.playing.replay import replay
 from worldmodels.scripts.cli import UserError
@@ -102,6 +102,8 @@ def test_a_manifest_of_before_there_were_colors_goes_with_plain_ones(generate):
 def test_what_a_run_without_a_single_rollout_was_asked_for_binds_nobody(generate):
     generate(1)
     Path("expert/rollout_0.npz").unlink()
+    Manifest("expert", {"seed": 5})  # a run that is killed before its first rollout
+    assert json.loads(Path("expert/manifest.json").read_text())["rollouts"] == []
     assert generate(1, seed=5)["rollouts"][0]["seed"] == 5
 
 

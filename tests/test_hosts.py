@@ -31,6 +31,19 @@ def test_this_host_needs_no_ssh_and_has_as_many_workers_as_cores(monkeypatch):
     assert reached([("localhost", None), ("127.0.0.1", 3)]) == [("localhost", available_cores()), ("127.0.0.1", 3)]
 
 
+def test_what_a_host_prints_before_does_not_matter(tmp_path, monkeypatch):
+    """As a .bashrc does, which bash reads for a command that comes through ssh."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text('#!/bin/sh\necho Welcome\nfor command; do :; done\nexec sh -c "$command"\n')
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(sys, "argv", [__file__])
+    assert reached([("elsewhere", None)]) == [("elsewhere", available_cores())]
+    monkeypatch.setattr(sys, "argv", [tmp_path / "train.py"])
+    with pytest.raises(UserError, match=f"^host elsewhere has no {tmp_path}/train.py: "):
+        reached([("elsewhere", None)])
+
+
 def test_rank_0_is_here():
     assert with_leader([("b", 3), ("localhost", 2)]) == [("localhost", 3), ("b", 3)]
     assert with_leader([("b", 3)]) == [(socket.gethostname(), 1), ("b", 3)]

@@ -1,7 +1,7 @@
 """An LSTM over a whole sequence, with its gradient written out.
 
-That is faster than automatic differentiation, which multiplies and adds up the weights' gradient step by step where
-one large product at the end does it, and it needs half the memory.
+Automatic differentiation adds up the weights' gradient step by step. Here one large product at the end does it, which
+is faster and needs half the memory.
 Gates are in the order i, j, f, o (input, candidate, forget, output), with +1 on the forget gate, as in the 2018 code.
 """
 

@@ -1,7 +1,7 @@
 """The rollout loop: episodes played in a world, many in lockstep; when one ends, its slot takes the next job at once.
 
 Collecting data, evaluating, evolving, making expert rollouts, watching and dreaming are all this loop, in one of two
-worlds: `Environments` (below), or M's `Dreams` (worldmodels/dream.py).
+kinds of world: `Environments` (below; parallel/served.py has them in other processes), or M's `Dreams` (dream.py).
 """
 
 import heapq

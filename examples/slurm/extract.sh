@@ -5,7 +5,7 @@
 #SBATCH --job-name=extract
 #SBATCH --array=1-16
 #SBATCH --cpus-per-task=4
-#SBATCH --mem-per-cpu=1G
+#SBATCH --mem-per-cpu=2G
 #SBATCH --time=4:00:00
 #SBATCH --requeue
 

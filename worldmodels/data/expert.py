@@ -125,8 +125,10 @@ class Manifest:
 
     def _read(self, folder, there):
         data = load_manifest(folder, "restore it, or choose another --out")
+        if not there:  # what is not there binds nobody
+            return
         before, self.played, self.rollouts = data["made_with"], data["played"], data["rollouts"]
-        if different := [name for name in self.made_with if before.get(name) != self.made_with[name]] if there else []:
+        if different := [name for name in self.made_with if before.get(name) != self.made_with[name]]:
             raise UserError(
                 f"the rollouts in {folder} were made with another {' and '.join(different)}: choose another --out"
             )

@@ -41,12 +41,12 @@ class Batches:
     @property
     def state(self):
         """Where the batches stand, to be given to `restore`."""
-        return {"batch": self.batch, "frames": len(self.series.mu)}
+        return {"batch": self.batch, "data": self.series.data}
 
     def restore(self, state):
         """Go on at `state`. False if the series is of other episodes than then."""
         self.batch = state["batch"]
-        return state["frames"] == len(self.series.mu)
+        return state["data"] == self.series.data
 
 
 class Sequences(Batches):

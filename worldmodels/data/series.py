@@ -173,6 +173,7 @@ class Series:
     """Reads `series.npz` through memory maps. series[i] is (mu, logvar, action) of episode i, float16 (T, width) each.
 
     mu, logvar, action: all frames, (total, width). lengths, starts: of each episode, (N,). vae: fingerprint of V.
+    data: checksum of the episodes.
     """
 
     def __init__(self, path):
@@ -184,7 +185,7 @@ class Series:
         with reading(path, *self.words):
             arrays = [map_array(path, name) for name in ARRAYS]
             with np.load(path, allow_pickle=False) as data:
-                self.vae = str(data["vae"]) if "vae" in data else None
+                self.vae, self.data = (str(data[name]) if name in data else None for name in ("vae", "data"))
                 length = data["length"] if "length" in data else np.full(*arrays[0].shape[:2])
             if any(array.dtype.kind != "f" for array in arrays):
                 raise ValueError("it holds numbers that are not floating-point")

@@ -46,15 +46,15 @@ def _cores(host):
         answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     except FileNotFoundError:
         raise UserError("there is no ssh here, through which other hosts are reached: install it") from None
-    if answer.returncode == 1:
+    said = answer.stdout.splitlines()  # before the last line, what a .bashrc prints
+    if answer.returncode == 1 and said:
         raise UserError(
-            f"host {host} has no {answer.stdout.strip()}: it takes this folder and this Python in the same place, "
-            "shared or copied"
+            f"host {host} has no {said[-1]}: it takes this folder and this Python in the same place, shared or copied"
         )
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or [f"ssh ended with code {answer.returncode}"])[-1]
         raise UserError(f"host {host} cannot be reached: {reason}")
-    return int(answer.stdout)
+    return int(said[-1])
 
 
 def is_here(host):

@@ -32,6 +32,11 @@ def leads():
     return not under_mpi() or _rank() == "0"
 
 
+def launched():
+    """Whether one of our own processes has started this rank: it has said already what is to be said before."""
+    return LAUNCHER in os.environ
+
+
 def _rank():
     return next((os.environ[name] for name in (*RANK_VARIABLES, "SLURM_PROCID") if name in os.environ), "?")
 

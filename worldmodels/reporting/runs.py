@@ -177,6 +177,8 @@ def _evolution_note(note, generations):
     starts = note.get("starts") or [{"generation": 0, **note}]  # the first logs note one start
     options = starts[-1]["options"]
     made_with = (*_agent(note), *_starts(starts, "generation"))
+    if not options:  # an optimizer of one's own has its own
+        return Note(made_with=made_with)
     return Note(int(options["generations"]), made_with, _episodes(options, generations), bool(options["init"]))
 
 

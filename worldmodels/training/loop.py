@@ -40,6 +40,7 @@ def train(model, stream, held_out, out, steps, settings, tensorboard=None, resta
     with lock(folder / "lock", f"another process is training {out}: wait for it, or choose another --out"):
         checkpoint = Checkpoint(folder, model, stream, settings)
         if restart:
+            print("starting over. Should this be killed: the same command without --restart goes on")
             checkpoint.remove()
         step = checkpoint.load()
         if step >= steps:

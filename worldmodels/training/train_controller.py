@@ -15,7 +15,7 @@ from worldmodels.evolving.strategy import CMAES
 from worldmodels.evolving.whitening import second_moment, whitening_matrix
 from worldmodels.parallel import ranks
 from worldmodels.parallel.processes import available_cores
-from worldmodels.playing.loading import check_world_model, load_agent, load_run, load_world_model
+from worldmodels.playing.loading import PARTS, check_world_model, load_agent, load_run, load_world_model
 from worldmodels.scripts.cli import UserError
 from worldmodels.scripts.progress import say
 
@@ -64,7 +64,8 @@ def train_controller(
             check_world_model(imitate, "--imitate")
     if init and not imitate and ranks.leads():
         start, _ = load_parameters(init, len(start))
-        say_what_it_learned_with(init, weights)
+        if not ranks.launched():
+            say_what_it_learned_with(init, weights)
     about = {"controller": controller, "z": z}
     where = {"slots": slots, "precision": precision, "temperature": temperature}
     make_world = functools.partial(training_world, task, weights, **about, **where)
@@ -198,7 +199,7 @@ def say_what_it_learned_with(path, weights):
     """
     from worldmodels.files.weights import fingerprint_of_file
 
-    run, names = load_run(path), {"vae": "V", "rnn": "M"}
-    there = {part: fingerprint_of_file(Path(weights) / f"{part}.weights.h5", names[part]) for part in names}
-    if other := [names[part] for part in names if run.get(part, there[part]) != there[part]]:
+    run = load_run(path)
+    there = {part: fingerprint_of_file(Path(weights) / f"{part}.weights.h5", name) for part, name in PARTS.items()}
+    if other := [name for part, name in PARTS.items() if run.get(part, there[part]) != there[part]]:
         say(f"{path} has learned with another {' and '.join(other)} than those in {weights}: it goes on with these")
