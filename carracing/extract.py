@@ -54,7 +54,8 @@ def main():
     parser = Parser(description=__doc__.splitlines()[0])
     add_options(parser)
     parser.add_argument("--policy", choices=POLICIES, default="brownian",
-        help="without --controller: brownian: actions that wander; agent: the whole agent with random weights, as the 2018 code")  # fmt: skip
+        help="who plays where no --controller is named. brownian: actions that wander; agent: the whole agent with "
+        "random weights, as the 2018 code")  # fmt: skip
     parser.add_argument("--respawn", type=non_negative_int, default=50,
         help="put the car back onto the road, at a random speed, after so many frames off it "
         "(0: never, as the paper)")  # fmt: skip
