@@ -16,7 +16,7 @@ def main():
     speed = add_options(parser, CARRACING)
     add_environment_options(speed)
     precision.add_option(speed)
-    train_controller(CARRACING, **vars(parser.parse_args()))
+    train_controller(CARRACING, parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def main():
     dream = parser.add_argument_group("the dream")
     dream.add_argument("--temperature", type=positive_float, default=DOOM.temperature,
         help="of the dream (paper: 1.15 does best; below 1, C learns to exploit the mistakes of M)")  # fmt: skip
-    train_controller(DOOM, **vars(parser.parse_args()))
+    train_controller(DOOM, parser.parse_args())
 
 
 if __name__ == "__main__":

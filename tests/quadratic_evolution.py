@@ -16,15 +16,13 @@ from types import SimpleNamespace
 import numpy as np
 
 from worldmodels.controller import load_parameters
-from worldmodels.evolution import Plan, evolve
+from worldmodels.evolution import evolve
 from worldmodels.evolving.options import ESSENTIAL, add_environment_options, add_options, log_name
 from worldmodels.parallel import mpi
 from worldmodels.scripts.cli import Parser, run
-from worldmodels.training.train_controller import make_strategy
+from worldmodels.training.train_controller import make_plan, make_strategy
 
 NUM_PARAMS = 20
-OF_STRATEGY = ("sigma_init", "popsize", "seed", "optimizer", "seeds", "mean_rate", "constant_sigma")
-OF_PLAN = ("generations", "num_episode", "seed", "patience", "eval_steps", "eval_episodes", "average")
 TASK = SimpleNamespace(name="quadratic", controller="z")
 
 
@@ -58,26 +56,25 @@ def settings(*words):
     """The options of a command line."""
     parser = Parser()
     add_environment_options(add_options(parser, TASK))
-    return vars(parser.parse_args(words))
+    return parser.parse_args(words)
 
 
 def strategy_of(options, **given):
     """The strategy of a command line. given: its imitation or whitening."""
-    start = load_parameters(options["init"], NUM_PARAMS)[0] if options["init"] else np.zeros(NUM_PARAMS)
-    return make_strategy(start, **given, **{name: options[name] for name in OF_STRATEGY})
+    start = load_parameters(options.init, NUM_PARAMS)[0] if options.init else np.zeros(NUM_PARAMS)
+    return make_strategy(options, start, **given)
 
 
 def evolve_quadratic(options, strategy=None):
-    named = {name: options[name] for name in ("controller", "optimizer", "num_episode", "popsize")}
     evolve(
-        log_name(TASK, **named),
+        log_name(TASK, options),
         strategy or strategy_of(options),
-        Plan(pairing=options["seeds"], **{name: options[name] for name in OF_PLAN}),
+        make_plan(options),
         make_player,
-        log=options["log"],
-        workers=options["workers"],
-        about={"controller": options["controller"]},
-        options=options,
+        log=options.log,
+        workers=options.workers,
+        about={"controller": options.controller},
+        options=vars(options),
         essential=ESSENTIAL,
     )
 

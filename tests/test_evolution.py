@@ -129,10 +129,10 @@ def test_a_number_of_episodes_that_makes_no_sense_is_refused(text):
 
 
 def test_the_name_tells_task_controller_optimizer_episodes_and_population():
-    named = {"optimizer": "cma", "num_episode": ((1, 2),), "popsize": 6}
-    assert log_name(TASK, controller="z", **named) == NAME
-    assert log_name(TASK, controller="z_h", **named) == "quadratic.z_h.cma.2.6"
-    assert settings()["num_episode"] == ((1, 16),) and settings()["popsize"] == 64  # as in the paper
+    words = ("--num_episode", "2", "--popsize", "6")
+    assert log_name(TASK, settings(*words)) == NAME
+    assert log_name(TASK, settings(*words, "--controller", "z_h")) == "quadratic.z_h.cma.2.6"
+    assert settings().num_episode == ((1, 16),) and settings().popsize == 64  # as in the paper
 
 
 def test_a_log_without_a_checkpoint_is_put_aside_and_never_lost(tmp_path):

@@ -56,5 +56,9 @@ def test_an_agent_that_reads_other_numbers_drives_as_the_former_one(monkeypatch)
         jobs = [Job(seed, np.float32(params)) for seed in range(1000, 1008)]
         return np.mean([episode.score for episode in run_episodes(world, jobs)])
 
-    before, lost, after = scores(*former[:2], former.params), scores(vae, rnn, former.params), scores(vae, rnn, params)
+    before, lost, after = (
+        scores(former.vae, former.rnn, former.params),
+        scores(vae, rnn, former.params),
+        scores(vae, rnn, params),
+    )
     assert after > 0.8 * before and lost < 0.5 * before

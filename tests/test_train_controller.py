@@ -23,9 +23,9 @@ def train(untrained, folder, *words, queue=None):
     """Returns the queue that played."""
     parser = Parser()
     add_environment_options(add_options(parser, CARRACING))
-    options = vars(parser.parse_args([*TINY, "--weights", str(untrained.weights), "--log", str(folder), *words]))
+    options = parser.parse_args([*TINY, "--weights", str(untrained.weights), "--log", str(folder), *words])
     with played_by(queue or LocalQueue()) as queue:
-        train_controller(CARRACING, **options)
+        train_controller(CARRACING, options)
     return queue
 
 

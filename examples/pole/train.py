@@ -10,7 +10,7 @@ from worldmodels.training.train_controller import train_controller
 def main():
     parser = Parser(description=__doc__)
     add_environment_options(add_options(parser, POLE))
-    train_controller(POLE, **vars(parser.parse_args()))
+    train_controller(POLE, parser.parse_args())
 
 
 if __name__ == "__main__":

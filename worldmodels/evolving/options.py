@@ -13,7 +13,7 @@ from worldmodels.scripts.cli import non_negative_int, positive_float, positive_i
 
 # What may not change between a start and the next: the rest (how long, how fast) may.
 ESSENTIAL = ("controller", "z", "optimizer", "popsize", "num_episode", "sigma_init", "constant_sigma", "mean_rate")
-ESSENTIAL += ("seed", "seeds", "init", "imitate", "eval_episodes")
+ESSENTIAL += ("seed", "seeds", "init", "imitate", "eval_episodes", "temperature", "whiten")
 
 
 def episodes(text):
@@ -50,8 +50,10 @@ def fraction(text):
 def add_options(parser, task, slots=32):
     """task: its kind of controller is the default. slots: how many episodes a process plays in lockstep.
 
-    Returns the group of options about speed, which a task may add to.
+    Returns the group of options about speed, to which a task may add --patience, --precision or --temperature. Without
+    them these are the values that have no effect.
     """
+    parser.set_defaults(patience=0, precision="float32", temperature=None)
     parser.epilog = "example: python train.py --num_episode 1:2,40:4 --seeds common --generations 70 --log log/first"
     add = parser.add_argument_group("what everybody needs").add_argument
     add("--generations", type=positive_int, default=1800, help="stop after so many in all (paper: 1,800)")
@@ -115,11 +117,11 @@ def add_environment_options(speed):
         "0: never (paper). Evaluations are always played to the end")  # fmt: skip
 
 
-def log_name(task, controller, optimizer, num_episode, popsize):
+def log_name(task, options):
     """task[.controller].optimizer.episodes.population; the controller is named where it is not the task's default.
 
     A number of episodes that rises reads 2-4.
     """
-    kind = [] if controller == task.controller else [controller]
-    played = "-".join(str(count) for _, count in num_episode)
-    return ".".join([task.name, *kind, optimizer, played, str(popsize)])
+    kind = [] if options.controller == task.controller else [options.controller]
+    played = "-".join(str(count) for _, count in options.num_episode)
+    return ".".join([task.name, *kind, options.optimizer, played, str(options.popsize)])

@@ -20,128 +20,95 @@ from worldmodels.scripts.cli import UserError
 from worldmodels.scripts.progress import say
 
 
-def train_controller(
-    task,
-    *,
-    weights,
-    log,
-    generations,
-    workers,
-    slots,
-    device,
-    init,
-    imitate,
-    seed,
-    controller,
-    z,
-    optimizer,
-    popsize,
-    sigma_init,
-    whiten,
-    num_episode,
-    seeds,
-    mean_rate,
-    constant_sigma,
-    eval_steps,
-    eval_episodes,
-    average,
-    patience=0,
-    precision="float32",
-    temperature=None,
-):
-    """The main part of a task's train.py: evolve its C for the V and M in the folder `weights`.
+def train_controller(task, options):
+    """The main part of a task's train.py: evolve its C for the V and M in the folder options.weights.
 
-    temperature: of the dreams that C learns in; if None, it learns in the environment. The others are the options of
-    evolving/options.py, by their names.
+    options: those of evolving/options.py, as they were parsed. Given a temperature, C learns in dreams, else in the
+    environment.
     """
-    options = {name: value for name, value in locals().items() if name not in ("task", "workers")}  # for the log
-    check_options(optimizer, seeds, popsize, mean_rate, constant_sigma, whiten, init, imitate, controller)
-    use("cpu" if ranks.leads() else device)  # rank 0, which may play some episodes first, leaves a GPU to its worker
-    start = np.zeros(task.make_controller(controller).num_params)
+    check_options(options)
+    use("cpu" if ranks.leads() else options.device)  # rank 0 may play some episodes first: a GPU is for its worker
+    start = np.zeros(task.make_controller(options.controller).num_params)
     if ranks.leads():  # a worker finds out for itself, and then says on which host
-        check_world_model(weights)
-        if imitate:
-            check_world_model(imitate, "--imitate")
-    if init and not imitate and ranks.leads():
-        start, _ = load_parameters(init, len(start))
-        if not ranks.launched():
-            say_what_it_learned_with(init, weights)
-    about = {"controller": controller, "z": z}
-    where = {"slots": slots, "precision": precision, "temperature": temperature}
-    make_world = functools.partial(training_world, task, weights, **about, **where)
+        check_world_model(options.weights)
+        if options.imitate:
+            check_world_model(options.imitate, "--imitate")
+        elif options.init:
+            start, _ = load_parameters(options.init, len(start))
+            if not ranks.launched():
+                say_what_it_learned_with(options.init, options.weights)
+    about = {"controller": options.controller, "z": options.z}
+    where = {name: getattr(options, name) for name in ("slots", "precision", "temperature")}
+    make_world = functools.partial(training_world, task, options.weights, **about, **where)
     strategy = make_strategy(
+        options,
         start,
-        sigma_init,
-        popsize,
-        seed=seed,
-        optimizer=optimizer,
-        seeds=seeds,
-        mean_rate=mean_rate,
-        constant_sigma=constant_sigma,
-        imitation=functools.partial(imitated, task, weights, init, imitate, **about) if imitate else None,
-        whitening=functools.partial(whitening, make_world, whiten) if whiten else None,
-    )
-    plan = Plan(
-        generations=generations,
-        num_episode=num_episode,
-        pairing=seeds,
-        seed=seed,
-        patience=patience,
-        eval_steps=eval_steps,
-        eval_episodes=eval_episodes,
-        average=average,
+        imitation=functools.partial(imitated, task, options) if options.imitate else None,
+        whitening=functools.partial(whitening, make_world, options.whiten) if options.whiten else None,
     )
     evolve(
-        log_name(task, controller, optimizer, num_episode, popsize),
+        log_name(task, options),
         strategy,
-        plan,
-        functools.partial(make_player, functools.partial(make_world, device=device)),
-        log=log,
-        workers=workers,
-        about=about if temperature is None else about | {"temperature": temperature},
-        options=options,
-        essential=(*ESSENTIAL, "temperature", "whiten"),
+        make_plan(options),
+        functools.partial(make_player, functools.partial(make_world, device=options.device)),
+        log=options.log,
+        workers=options.workers,
+        about=about if options.temperature is None else about | {"temperature": options.temperature},
+        options={name: value for name, value in vars(options).items() if name != "workers"},
+        essential=ESSENTIAL,
     )
 
 
-def make_strategy(
-    start, sigma_init, popsize, *, seed, optimizer, seeds, mean_rate, constant_sigma, imitation=None, whitening=None
-):
-    """The strategy of an --optimizer. seeds: only "mirrored" makes a difference. The others: as of CMAES."""
-    if optimizer in evosax_strategy.OPTIMIZERS:
-        return Evosax(start, sigma_init, popsize, seed=seed, optimizer=optimizer)
+def make_strategy(options, start, imitation=None, whitening=None):
+    """The strategy of --optimizer, which begins at `start`. imitation, whitening: as of CMAES."""
+    if options.optimizer in evosax_strategy.OPTIMIZERS:
+        return Evosax(start, options.sigma_init, options.popsize, seed=options.seed, optimizer=options.optimizer)
     return CMAES(
         start,
-        sigma_init,
-        popsize,
-        seed=seed,
-        optimizer=optimizer,
-        mirrored=seeds == "mirrored",
-        mean_rate=mean_rate,
-        constant_sigma=constant_sigma,
+        options.sigma_init,
+        options.popsize,
+        seed=options.seed,
+        optimizer=options.optimizer,
+        mirrored=options.seeds == "mirrored",
+        mean_rate=options.mean_rate,
+        constant_sigma=options.constant_sigma,
         imitation=imitation,
         whitening=whitening,
     )
 
 
-def check_options(optimizer, seeds, popsize, mean_rate, constant_sigma, whiten, init, imitate, controller):
+def make_plan(options):
+    return Plan(
+        generations=options.generations,
+        num_episode=options.num_episode,
+        pairing=options.seeds,
+        seed=options.seed,
+        patience=options.patience,
+        eval_steps=options.eval_steps,
+        eval_episodes=options.eval_episodes,
+        average=options.average,
+    )
+
+
+def check_options(options):
     """UserError for options that do not go together."""
-    if optimizer in evosax_strategy.OPTIMIZERS:
-        if seeds == "mirrored" or mean_rate != 1 or constant_sigma or whiten or imitate:
+    mirrored = options.seeds == "mirrored"
+    if options.optimizer in evosax_strategy.OPTIMIZERS:
+        if mirrored or options.mean_rate != 1 or options.constant_sigma or options.whiten or options.imitate:
             raise UserError(
                 "--seeds mirrored, --mean_rate, --constant_sigma, --whiten and --imitate go with -o cma or sep_cma"
             )
-        if popsize % 2:
-            raise UserError(f"-o {optimizer} takes an even --popsize, not {popsize}")
-    if seeds == "mirrored" and popsize % 2:
-        raise UserError(f"--seeds mirrored takes an even --popsize, not {popsize}")
-    if whiten and not init:
+        if options.popsize % 2:
+            raise UserError(f"-o {options.optimizer} takes an even --popsize, not {options.popsize}")
+    if mirrored and options.popsize % 2:
+        raise UserError(f"--seeds mirrored takes an even --popsize, not {options.popsize}")
+    if options.whiten and not options.init:
         raise UserError("--whiten needs an agent that drives: name one with --init")
-    if whiten > 1000:
+    if options.whiten > 1000:
         raise UserError("--whiten: the workers wait while rank 0 plays these episodes, so no more than 1000")
-    if imitate and not init:
+    if options.imitate and not options.init:
         raise UserError("--imitate needs the C of the agent that is to be imitated: name it with --init")
-    if (whiten or imitate) and controller == "z_hidden":
+    if (options.whiten or options.imitate) and options.controller == "z_hidden":
         raise UserError("--whiten and --imitate are for controllers of one layer")
 
 
@@ -175,14 +142,15 @@ def make_player(make_world):
     return player(world), facts
 
 
-def imitated(task, weights, init, former_weights, *, controller, z):
-    """The C to start from: it acts as the agent of `init` and `former_weights` does."""
+def imitated(task, options):
+    """The C to start from: it acts as the agent of --init and --imitate does."""
     from worldmodels.evolving.imitation import imitate
 
-    former = load_agent(task, init, former_weights)
+    former = load_agent(task, options.init, options.imitate)
     if len(former.controller.layers) > 1:
-        raise UserError(f"{init} has a hidden layer: --imitate is for controllers of one layer")
-    return imitate(task, former, *load_world_model(task, weights), task.make_controller(controller), z)
+        raise UserError(f"{options.init} has a hidden layer: --imitate is for controllers of one layer")
+    vae, rnn = load_world_model(task, options.weights)
+    return imitate(task, former, vae, rnn, task.make_controller(options.controller), options.z)
 
 
 def whitening(make_world, episodes, start):
