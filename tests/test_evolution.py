@@ -47,6 +47,17 @@ def test_the_best_is_the_mean_of_the_distribution_scored_on_held_out_seeds(tmp_p
     assert read(tmp_path, "best.json")[1] == np.mean([score(job.seed, job.params) for job in jobs])
 
 
+def test_a_worse_evaluation_does_not_replace_the_best(tmp_path):
+    """The evaluations after generations 2, 4 and 5 are rounds 3, 6 and 8."""
+    queue = LocalQueue(
+        play=lambda seed, params: -len(queue.rounds) if seed in seeds.EVALUATION else score(seed, params)
+    )
+    evolve(tmp_path, queue=queue)
+    assert [row[5] for row in read(tmp_path, "hist_best.json")] == [-3, -6, -8]
+    best, best_score = read(tmp_path, "best.json")
+    assert best_score == -3 and np.array_equal(np.float32(best), queue.rounds[2][0].params)
+
+
 def test_evolution_finds_the_optimum(tmp_path):
     evolve(tmp_path, "--generations", "80", "--eval_steps", "80", "--popsize", "12", "--sigma_init", "0.3")
     np.testing.assert_allclose(read(tmp_path, "best.json", "quadratic.cma.2.12")[0], 1, atol=0.2)
@@ -111,6 +122,9 @@ def test_seeds_for_training_evaluation_experts_and_tests_are_disjoint_and_valid(
     ranges = [seeds.TRAINING, seeds.EVALUATION, seeds.EXPERT, seeds.TEST]
     assert all(a.stop <= b.start for a, b in itertools.pairwise(ranges))
     assert ranges[0].start == 0 and ranges[-1].stop <= 2**31
+    for generation in range(1, 200):
+        table = evolution.training_seeds(PLAN, generation, popsize=64)
+        assert table.min() >= 0 and table.max() < seeds.TRAINING.stop
 
 
 def test_the_number_of_episodes_may_rise_by_generation(tmp_path):

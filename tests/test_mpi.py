@@ -15,6 +15,7 @@ from local_evolution import outcome
 from proc import children, parent, state_of
 
 from worldmodels.parallel import mpirun
+from worldmodels.parallel.processes import available_cores
 from worldmodels.scripts.cli import UserError
 
 NAME = "quadratic.cma.4.8"
@@ -80,7 +81,7 @@ def one_line(err):
 
 
 def test_it_starts_its_own_ranks_more_than_there_are_cores_and_leaves_a_best(tmp_path):
-    workers = os.cpu_count() + 1
+    workers = available_cores() + 1
     code, out, err = end(start(tmp_path, "-n", str(workers), "--generations", "2", PLAYED=tmp_path / "played"))
     assert (code, err) == (0, "")
     assert f"workers: {workers}" in out and "generation 2/2" in out and "ETA" in out

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from scripts import ENVIRONMENT, ROOT, SHORT_SCRIPT, STEPS_BEFORE, TIMEOUT, Scripts, kill_when
 
+from worldmodels.data.seeds import EXPERT, TEST
+
 CARRACING = ROOT / "carracing"
 SCRIPTS = Scripts("carracing")
 start, run, error_of = SCRIPTS.start, SCRIPTS.run, SCRIPTS.error_of
@@ -107,7 +109,8 @@ def test_the_trained_agent_is_scored(folder):
     output = run(folder, "model.py", "norender", BEST, *options)
     assert "average_reward" in output and "stdev" in output
     (result,) = (folder / "results").glob("*.json")
-    assert len(json.loads(result.read_text())["scores"]) == 2
+    result = json.loads(result.read_text())
+    assert len(result["scores"]) == 2 and result["seeds"] == [TEST.start, TEST.start + 1]
 
 
 def test_expert_rollouts_are_what_the_consumer_expects(folder):
@@ -115,6 +118,7 @@ def test_expert_rollouts_are_what_the_consumer_expects(folder):
     options = ("--controller", BEST, "--weights", "weights", "--out", "expert", "--threads", 3, "--rollouts", 1)
     assert "1 rollouts in expert" in run(folder, "generation_script.py", *options)
     (rollout,) = json.loads((folder / "expert" / "manifest.json").read_text())["rollouts"]
+    assert rollout["seed"] == EXPERT.start
     with np.load(folder / "expert" / "rollout_0.npz") as data:
         assert sorted(data) == ["actions", "observations", "rewards", "terminals"]
         observations, actions, rewards, terminals = (

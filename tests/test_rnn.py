@@ -86,7 +86,8 @@ def test_a_restart_flag_forgets_everything_before_it():
     np.testing.assert_allclose(first[0, 3:], np.array(rnn.sequence(x[:, 3:])[0])[0], atol=1e-6)
 
 
-def test_the_gradient_written_out_is_that_of_finite_differences():
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-3), ("bfloat16", 0.03)])
+def test_the_gradient_written_out_is_that_of_finite_differences(dtype, tolerance):
     """Of sum(hs * w) for kernel and bias, with a state before the first step and some states forgotten on the way."""
     rng = np.random.default_rng(0)
     steps, batch, size, hidden = 5, 3, 2, 4
@@ -105,7 +106,7 @@ def test_the_gradient_written_out_is_that_of_finite_differences():
 
     x32, keep32, h32, c32, w32 = (array.astype(np.float32) for array in (x, keep, h, c, w))
     with tensorflow.GradientTape() as tape:
-        hs, _ = lstm_sequence(x32, keep32, h32, c32, rnn.kernel, rnn.bias, "float32")
+        hs, _ = lstm_sequence(x32, keep32, h32, c32, rnn.kernel, rnn.bias, dtype)
         total = keras.ops.sum(hs * w32)
     gradients = tape.gradient(total, rnn.trainable_variables[:2])
     for variable, gradient in zip(rnn.trainable_variables, gradients, strict=False):
@@ -118,7 +119,7 @@ def test_the_gradient_written_out_is_that_of_finite_differences():
                 variable.assign(moved)
                 ends.append(loss())
             variable.assign(values)
-            assert float(gradient[place]) == pytest.approx((ends[0] - ends[1]) / 0.02, abs=2e-3, rel=2e-3)
+            assert float(gradient[place]) == pytest.approx((ends[0] - ends[1]) / 0.02, abs=tolerance, rel=tolerance)
 
 
 def test_bfloat16_stays_close_to_float32():

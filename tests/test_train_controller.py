@@ -11,7 +11,7 @@ from worldmodels.controller import save_parameters
 from worldmodels.evolving.options import add_environment_options, add_options
 from worldmodels.files.weights import fingerprint
 from worldmodels.scripts.cli import Parser, UserError
-from worldmodels.training.train_controller import train_controller
+from worldmodels.training.train_controller import train_controller, training_world
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 NAME = "carracing.z.cma.1.6"
@@ -27,6 +27,14 @@ def train(untrained, folder, *words, queue=None):
     with played_by(queue or LocalQueue()) as queue:
         train_controller(CARRACING, options)
     return queue
+
+
+def test_c_learns_on_what_it_is_said_to_learn_on(untrained):
+    for z in ("mean", "sample"):
+        world, _ = training_world(CARRACING, untrained.weights, slots=2, z=z)
+        assert world.agent.reads == z
+    world, _ = training_world(CARRACING, untrained.weights, slots=2, temperature=0.7)
+    assert world.graph.temperature == 0.7
 
 
 def spread(queue):

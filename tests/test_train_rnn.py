@@ -109,17 +109,47 @@ def test_all_kinds_of_m_go_on_as_if_they_had_not_been_stopped(folder, end_logit,
     assert halves == train(folder, "--steps", 4, "--restart", task=task)
 
 
-def test_what_endless_rows_are_measured_on_holds_ends_of_episodes(folder, monkeypatch):
-    """Ten episodes of 30 frames, of which one is held out."""
-    measured = []
+@pytest.fixture
+def given(monkeypatch):
+    """What rnn_train.py gives the loop: {"learned": twenty batches, "measured": those of the held-out losses}."""
+    given = {}
 
     def spy(rnn, stream, held_out, *rest, **settings):
-        measured.extend(held_out)
+        state = stream.state
+        given["learned"], given["measured"] = [next(stream) for _ in range(20)], held_out
+        stream.restore(state)
         return loop.train(rnn, stream, held_out, *rest, **settings)
 
     monkeypatch.setattr(train_rnn_module, "train", spy)
+    return given
+
+
+def test_what_m_is_measured_on_it_does_not_learn_from(folder, given):
+    """One of ten episodes is held out, and in each of them z is another."""
+    train(folder)
+    mu = np.load(folder / "series/series.npz")["mu"][:, 0]
+
+    def episodes(batch):
+        return set(np.square(batch["z_next"][:, :, None] - mu).sum(-1).argmin(-1).flat)
+
+    learned, measured = (set().union(*map(episodes, given[name])) for name in ("learned", "measured"))
+    assert len(learned) == 9 and len(measured) == 1 and not learned & measured
+
+
+def test_bfloat16_is_another_arithmetic_with_nearly_the_same_losses(folder):
+    rows = []
+    for precision in ("float32", "bfloat16"):
+        weights = train(folder, "--precision", precision, "--restart")
+        losses = np.genfromtxt(folder / "weights/rnn.losses.csv", delimiter=",", names=True)
+        rows.append((weights, losses["loss"].flat[-1]))
+    (exact, loss), (rough, rough_loss) = rows
+    assert exact != rough and rough_loss == pytest.approx(loss, rel=0.01)
+
+
+def test_what_endless_rows_are_measured_on_holds_ends_of_episodes(folder, given):
+    """Ten episodes of 30 frames, of which one is held out."""
     train(folder, task=ENDLESS)
-    assert measured
+    measured = given["measured"]
     for batch in measured:
         assert batch["x"].shape[:2] == (4, 1000)
         assert batch["end"].sum(1).tolist() == [33] * 4 and batch["x"][:, ::30, -1].all()

@@ -44,6 +44,16 @@ def test_it_writes_weights_losses_events_and_a_picture(tmp_path, capsys):
         train(tmp_path, "--steps", 3, "--schedule", "cosine")
 
 
+def test_bfloat16_is_another_arithmetic_with_nearly_the_same_losses(tmp_path):
+    make_record(tmp_path / "record", [20] * 3)
+    weights, losses = [], []
+    for precision in ("float32", "bfloat16"):
+        train(tmp_path, "--steps", 2, "--precision", precision, "--restart")
+        weights.append((tmp_path / "w/vae.weights.h5").read_bytes())
+        losses.append(np.genfromtxt(tmp_path / "w/vae.losses.csv", delimiter=",", names=True)["loss"].flat[-1])
+    assert weights[0] != weights[1] and losses[1] == pytest.approx(losses[0], rel=0.01)
+
+
 def test_free_bits_are_the_least_that_the_divergence_of_an_untrained_v_counts(tmp_path):
     make_record(tmp_path / "record", [20] * 3)
     for options, nats in (((), 8 * 0.5), (("--free_bits", 3, "--restart"), 8 * 3)):

@@ -1,0 +1,35 @@
+"""Who plays for the data that V and M learn from."""
+
+import json
+
+import numpy as np
+
+from carracing.task import CARRACING
+from worldmodels.data.policies import NoisyAgent, RandomAgents
+from worldmodels.rollout import Job
+
+
+def test_each_episode_of_a_trained_agent_has_its_own_noise_on_c(moved):
+    note = moved.best.with_name("carracing.cma.16.64.run.json")
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"z": "mean"}))
+    policy = NoisyAgent(CARRACING, moved.best, moved.weights, slots=3)
+    assert policy.agent.reads == "mean"
+    for slot, seed in enumerate((1, 2, 1)):
+        policy.start(slot, Job(seed))
+    first, second, again = policy.agent.params
+    assert (first == again).all() and (first != second).any()
+    for params in (first, second):
+        noise = (params - policy.params).std() / policy.params.std()
+        assert 0 < noise < 1.2  # up to 1 is drawn
+
+
+def test_each_random_agent_is_another_one_and_acts():
+    policy, rng = RandomAgents(CARRACING), np.random.default_rng(0)
+    images = rng.integers(0, 256, (5, 1, 64, 64, 3), np.uint8)
+    played = []
+    for seed in (1, 2, 1):
+        policy.start(0, Job(seed))
+        played.append(np.array([policy.act(np.array([0]), image)[0] for image in images]))
+    first, second, again = played
+    assert (first == again).all() and (first != second).any()
+    assert all(np.abs(actions).max() > 0.01 for actions in (first, second))
