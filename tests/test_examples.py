@@ -19,7 +19,7 @@ def test_the_readme_lists_every_environment_and_its_snippets_run(capsys):
     for snippet in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
         exec(snippet, {})
     episodes = [tuple(map(float, line.split())) for line in capsys.readouterr().out.splitlines()]
-    assert [seed for seed, _, _ in episodes] == list(range(5))
+    assert sorted(seed for seed, _, _ in episodes) == list(range(5))
     assert min(score for _, score, _ in episodes) > 600 and min(steps for *_, steps in episodes) < 1000  # it drives
     registered = {name for name in gymnasium.registry if name.startswith("WorldModels/")}
     assert registered == set(re.findall(r"\| `\w+:(WorldModels/\S+)` \|", README))
