@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
 from scripts import STEPS_BEFORE, Scripts, kill_when
 
+from doomrnn import model
 from doomrnn.task import DOOM
 from worldmodels.controller import load_parameters, parameters_fingerprint
 from worldmodels.training.train_controller import training_world
@@ -144,6 +146,15 @@ def test_the_agent_can_be_scored_at_another_resolution_than_it_was_trained_at(fo
     result = json.loads(path.read_text())
     assert result["world"] == "game640x480" and len(result["scores"]) == 1
     assert "--resolution goes with doomreal" in error_of(folder, "model.py", "doomrnn", "norender", *options)
+
+
+def test_another_resolution_is_that_of_the_game_which_is_played(monkeypatch):
+    played = []
+    monkeypatch.setattr(model, "play_agent", lambda task, where, **options: played.append(task.make_env()))
+    monkeypatch.setattr(sys, "argv", ["model.py", "doomreal", "norender", "some.best.json", "--resolution", "640x480"])
+    model.main()
+    (env,) = played
+    assert env.resolution == "640x480"
 
 
 @pytest.mark.parametrize("world", ["doomreal", "doomrnn"])

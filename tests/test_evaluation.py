@@ -2,18 +2,23 @@
 
 import dataclasses
 import json
+import sys
 
 import numpy as np
 import pytest
 from gymnasium.envs.box2d import car_racing
 from scripts import Scripts
 
+from carracing import model
+from carracing.env import CarRacing
 from carracing.renderer import shrink
 from carracing.stock import StockCarRacing
 from carracing.task import CARRACING
 from worldmodels.parallel.shards import WHOLE
 from worldmodels.parallel.share import Share
 from worldmodels.playing import evaluation
+from worldmodels.playing import worlds as worlds_module
+from worldmodels.playing.worlds import load_world
 from worldmodels.rollout import Job
 from worldmodels.scripts.cli import UserError
 
@@ -167,6 +172,31 @@ def test_stock_renderer_scores_nearly_the_same(untrained, with_one_worker, tmp_p
     path = evaluate(untrained, tmp_path, "stock", stock)
     assert path.name.startswith("carracing.stock.")
     assert nearly_all_equal(scores(path), with_one_worker[1]["scores"])
+
+
+@pytest.mark.parametrize(("words", "kind", "where"), [((), CarRacing, "ours"), (("--stock",), StockCarRacing, "stock")])
+def test_stock_is_the_stock_renderer(words, kind, where, monkeypatch):
+    played = []
+    monkeypatch.setattr(model, "play_agent", lambda task, where, **options: played.append((task, where)))
+    monkeypatch.setattr(sys, "argv", ["model.py", "norender", "some.best.json", *words])
+    model.main()
+    ((task, named),) = played
+    assert type(task.make_env()) is kind and named == where
+
+
+def test_the_dream_is_the_one_that_was_asked_for(untrained, tmp_path, in_process, monkeypatch):
+    worlds = []
+
+    def spy(*arguments, **options):
+        worlds.append(load_world(*arguments, **options))
+        return worlds[-1]
+
+    monkeypatch.setattr(worlds_module, "load_world", spy)
+    asked = {"weights": untrained.weights, "precision": "float32", "z": "mean", "temperature": 0.5}
+    where = {"episodes": 2, "seed": 5, "workers": 1, "slots": 2, "results": tmp_path}
+    path = evaluation.evaluate(SHORT, untrained.best, "dream", dream=True, **where, **asked)
+    ((world, trained),) = worlds
+    assert (world.graph.temperature, trained.z) == (0.5, "mean") and path.name.startswith("carracing.dream0.5.seed5.2.")
 
 
 def test_stock_environment_shows_the_stock_frame_shrunk():
