@@ -33,7 +33,7 @@ def leads():
 
 
 def launched():
-    """Whether one of our own processes has started this rank: it has said already what is to be said before."""
+    """Whether one of our own processes has started this rank: what is said before the ranks start has been said then."""
     return LAUNCHER in os.environ
 
 
