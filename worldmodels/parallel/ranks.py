@@ -33,7 +33,7 @@ def leads():
 
 
 def launched():
-    """Whether one of our own processes has started this rank: what is said before the ranks start has been said then."""
+    """Whether one of our own processes has started this rank, and has said what is said before the ranks start."""
     return LAUNCHER in os.environ
 
 
