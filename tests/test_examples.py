@@ -37,6 +37,7 @@ def test_an_optimizer_of_ones_own_goes_on_after_its_checkpoint_and_leaves_an_age
     kill_when(process, lambda: history.exists() and len(json.loads(history.read_text())) == 1)
     output = EXAMPLES.run(tmp_path, *words, "--generations", 2)
     assert "going on after generation 1" in output and "done: 2 generations" in output
+    assert [row[0] for row in json.loads(history.read_text())] == [1, 2]
     found = find([tmp_path / "log"])
     assert [len(run.history) for run in found.evolutions] == [2] and not found.problems
     assert load_agent(DOOM, tmp_path / "log/doomrnn.random_search.best.json").controller.kind == "z_c_h"

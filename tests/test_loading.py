@@ -115,6 +115,16 @@ def test_wrong_files_are_one_line(message, moved):
         assert "\n" not in str(error.value)
 
 
+def test_a_pair_of_other_shapes_is_one_line(moved):
+    """V's weights in the place of M's, under notes that name them."""
+    shutil.copy(moved.weights / "vae.weights.h5", moved.weights / "rnn.weights.h5")
+    vae = json.loads(note_of(moved).read_text())["vae"]
+    note(moved, rnn=vae)
+    change_json(moved.weights / "rnn.json", lambda data: data | {"rnn": vae})
+    with pytest.raises(UserError, match="does not fit M"):
+        load_agent(CARRACING, moved.best, moved.weights)
+
+
 def test_a_controller_of_another_task_is_one_line(untrained):
     from doomrnn.task import DOOM
 

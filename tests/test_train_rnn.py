@@ -150,6 +150,7 @@ def test_what_endless_rows_are_measured_on_holds_ends_of_episodes(folder, given)
     """Ten episodes of 30 frames, of which one is held out."""
     train(folder, task=ENDLESS)
     measured = given["measured"]
+    assert measured
     for batch in measured:
         assert batch["x"].shape[:2] == (4, 1000)
         assert batch["end"].sum(1).tolist() == [33] * 4 and batch["x"][:, ::30, -1].all()

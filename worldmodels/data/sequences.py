@@ -46,7 +46,7 @@ class Batches:
     def restore(self, state):
         """Go on at `state`. False if the series is of other episodes than then."""
         self.batch = state["batch"]
-        return state["data"] == self.series.data
+        return state.get("data") == self.series.data
 
 
 class Sequences(Batches):

@@ -84,12 +84,10 @@ def load_run(path):
 
 def _find_world_model(task, run, weights):
     """The folder of the V and M that a note names, and their fingerprints."""
-    from worldmodels.files.weights import fingerprint_of_file
-
     reasons = []
     for folder in task.weights_folders(weights):
         try:
-            found = {part: fingerprint_of_file(folder / f"{part}.weights.h5", name) for part, name in PARTS.items()}
+            found = fingerprints(folder)
             _check_pair(folder, **found)
         except UserError as error:  # a half-trained pair in weights/ does not take the shipped one away
             reasons.append(str(error))
@@ -98,6 +96,13 @@ def _find_world_model(task, run, weights):
             return folder, *found.values()
         reasons.append(f"V and M in {folder} are not those that this controller was trained with")
     raise UserError("; ".join(reasons) + ("" if weights else "; or name the folder of V and M with --weights"))
+
+
+def fingerprints(folder):
+    """{"vae": that of V, "rnn": that of M} in a folder. UserError if one is missing or damaged. Nothing is built."""
+    from worldmodels.files.weights import fingerprint_of_file
+
+    return {part: fingerprint_of_file(Path(folder) / f"{part}.weights.h5", name) for part, name in PARTS.items()}
 
 
 def load_world_model(task, folder, precision="float32", rnn_precision="float32"):

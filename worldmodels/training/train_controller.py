@@ -1,7 +1,6 @@
 """Evolving a task's C: V, M and the strategy put together for worldmodels.evolution.evolve."""
 
 import functools
-from pathlib import Path
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from worldmodels.evolving.strategy import CMAES
 from worldmodels.evolving.whitening import second_moment, whitening_matrix
 from worldmodels.parallel import ranks
 from worldmodels.parallel.processes import available_cores
-from worldmodels.playing.loading import PARTS, check_world_model, load_agent, load_run, load_world_model
+from worldmodels.playing.loading import PARTS, check_world_model, fingerprints, load_agent, load_run, load_world_model
 from worldmodels.scripts.cli import UserError
 from worldmodels.scripts.progress import say
 
@@ -165,9 +164,6 @@ def say_what_it_learned_with(path, weights):
 
     In the iterative procedure that is right: they have learned on, and now C does.
     """
-    from worldmodels.files.weights import fingerprint_of_file
-
-    run = load_run(path)
-    there = {part: fingerprint_of_file(Path(weights) / f"{part}.weights.h5", name) for part, name in PARTS.items()}
+    run, there = load_run(path), fingerprints(weights)
     if other := [name for part, name in PARTS.items() if run.get(part, there[part]) != there[part]]:
         say(f"{path} has learned with another {' and '.join(other)} than those in {weights}: it goes on with these")
