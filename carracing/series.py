@@ -10,7 +10,7 @@ from worldmodels.scripts.cli import Parser, run
 
 def main():
     parser = Parser(description=__doc__.splitlines()[0])
-    add_options(parser)
+    add_options(parser, CARRACING)
     make_series(CARRACING, **vars(parser.parse_args()))
 
 

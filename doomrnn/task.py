@@ -11,6 +11,11 @@ def to_action(outputs):
     return outputs
 
 
+def mirrored(actions):
+    """Left is right: the room, its monsters and the player are the same in a mirror."""
+    return -actions
+
+
 def finished(rewards, max_steps):
     """Whether a player with these rewards (T,) survived to the timeout."""
     return len(rewards) == max_steps
@@ -30,6 +35,7 @@ DOOM = Task(
     controller_bias=False,
     shortest_episode=101,  # 2018 code
     end_logit=True,
+    mirrored=mirrored,
     endless_rows=True,
     temperature=1.15,  # paper: does best in the game
     env_id="WorldModels/DoomTakeCover-v0",

@@ -11,6 +11,7 @@ from scripts import STEPS_BEFORE, Scripts, kill_when
 from doomrnn import model
 from doomrnn.task import DOOM
 from worldmodels.controller import load_parameters, parameters_fingerprint
+from worldmodels.data.series import Series
 from worldmodels.training.train_controller import training_world
 
 SCRIPTS = Scripts("doomrnn")
@@ -37,6 +38,17 @@ def test_the_series_holds_episodes_of_their_own_lengths(folder):
         lengths = data["length"]
         assert (lengths > 100).all() and data["mu"].shape == (lengths.sum(), 64) and data["mu"].dtype == np.float16
         assert data["action"].shape == (lengths.sum(), 1)
+
+
+def test_the_series_may_hold_every_episode_in_a_mirror_too(folder):
+    run(folder, "series.py", "--mirror", "--out", "mirrored.npz")
+    plain, mirrored = Series(folder / "series/series.npz"), Series(folder / "mirrored.npz")
+    assert mirrored.lengths.tolist() == np.repeat(plain.lengths, 2).tolist() and mirrored.data != plain.data
+    for number in range(len(plain)):
+        for expected, found in zip(plain[number], mirrored[2 * number], strict=True):
+            np.testing.assert_array_equal(found, expected)
+        (mu, _, action), (seen, _, turned) = plain[number], mirrored[2 * number + 1]
+        assert (turned == -action).all() and (seen != mu).any()
 
 
 def test_training_leaves_weights_losses_and_where_dreams_start(folder):
@@ -71,10 +83,11 @@ def test_m_may_dream_in_bfloat16(folder):
 def test_v_and_m_learn_on_from_what_the_agent_meets(folder, tmp_path):
     shutil.copytree(folder / "record", tmp_path / "record")
     weights, agent = folder / "weights", ("--controller", folder / BEST, "--weights", folder / "weights")
-    run(tmp_path, "extract.py", *agent, "--episodes", 2, "--workers", 1, "--out", "record/agent")
+    run(tmp_path, "extract.py", *agent, "--noise", 0.5, "--episodes", 2, "--workers", 1, "--out", "record/agent")
     made_with = json.loads((tmp_path / "record/agent/coverage.json").read_text())["made_with"]
     best, _ = load_parameters(folder / BEST, 1088)
     assert made_with["parameters_sha256"] == parameters_fingerprint(best) and "agent" in made_with["policy"]
+    assert made_with["noise"] == 0.5
     options = ("--steps", 2, "--batch_size", 20, "--out", "better/vae.weights.h5")
     run(tmp_path, "vae_train.py", *options, "--init", weights / "vae.weights.h5")
     first, on = (

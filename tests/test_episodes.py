@@ -10,8 +10,9 @@ from damage import with_a_wrong_byte
 from records import make_record, names_of
 
 from carracing.task import CARRACING
+from doomrnn.task import DOOM
 from worldmodels.data import extraction
-from worldmodels.data.episodes import Episodes, hold_out, list_episodes, read_ahead
+from worldmodels.data.episodes import Episodes, Mirrored, hold_out, list_episodes, read_ahead
 from worldmodels.files.writing import save_npz
 from worldmodels.parallel.shards import WHOLE
 from worldmodels.scripts.cli import UserError
@@ -53,6 +54,21 @@ def test_read_ahead_yields_every_episode_in_order(tmp_path):
     assert [names_of(obs)[0][0] for obs, _ in read_ahead(episodes)] == [0, 1, 2]
     assert [names_of(obs)[0][0] for obs, _ in read_ahead(episodes, first=1)] == [1, 2]
     assert list(read_ahead(episodes, first=3)) == []
+
+
+def test_behind_each_episode_comes_the_same_in_a_mirror(tmp_path):
+    for number, length in enumerate((2, 3)):
+        obs = np.random.default_rng(number).integers(0, 256, (length, 64, 64, 3), np.uint8)
+        save_npz(tmp_path / f"{number}.npz", {"obs": obs, "action": np.full((length, 1), 0.5 + number, np.float16)})
+    episodes = Episodes(list_episodes(tmp_path), action_size=1)
+    both = Mirrored(episodes, DOOM.mirrored)
+    assert both.lengths == [2, 2, 3, 3] and len(both) == len(both.files) == 4
+    assert both.checksum != episodes.checksum
+    for number, (obs, action) in enumerate(read_ahead(both)):
+        plain, own = episodes[number // 2]
+        np.testing.assert_array_equal(obs[:, :, 0], plain[:, :, -1 if number % 2 else 0])
+        np.testing.assert_array_equal(obs[:, 0], plain[:, 0, ::-1] if number % 2 else plain[:, 0])
+        assert (action == (-own if number % 2 else own)).all()
 
 
 def test_damaged_files_are_named_with_what_to_do(tmp_path):

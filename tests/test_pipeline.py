@@ -98,6 +98,7 @@ def test_evolution_goes_on_from_an_agent_with_another_v_and_m(folder):
 
 def test_what_does_not_go_together_in_an_evolution_is_said(folder):
     assert "--init" in error_of(folder, *EVOLVE, "--whiten", 2)
+    assert "unrecognized arguments: --mirror" in error_of(folder, "series.py", "--mirror")
     assert "one layer" in error_of(folder, *EVOLVE, "--whiten", 2, "--init", BEST, "--controller", "z_hidden")
     assert "even --popsize" in error_of(folder, *EVOLVE, "--seeds", "mirrored", "--popsize", 5)
     for rate in ("0", "1.5", "fast"):

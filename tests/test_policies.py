@@ -23,6 +23,15 @@ def test_each_episode_of_a_trained_agent_has_its_own_noise_on_c(moved):
         assert 0 < noise < 1.2  # up to 1 is drawn
 
 
+def test_less_noise_makes_a_trained_agent_s_neighbours_nearer(moved):
+    far, near = (NoisyAgent(CARRACING, moved.best, moved.weights, slots=1, most=most) for most in (1, 0.1))
+    noises = []
+    for policy in (far, near):
+        policy.start(0, Job(1))
+        noises.append(policy.agent.params[0] - policy.params)
+    np.testing.assert_allclose(noises[1], 0.1 * noises[0], atol=1e-6)
+
+
 def test_each_random_agent_is_another_one_and_acts():
     policy, rng = RandomAgents(CARRACING), np.random.default_rng(0)
     images = rng.integers(0, 256, (5, 1, 64, 64, 3), np.uint8)

@@ -8,7 +8,7 @@ from worldmodels.scripts.cli import Parser, run
 
 def main():
     parser = Parser(description=__doc__)
-    add_options(parser)
+    add_options(parser, POLE)
     make_series(POLE, **vars(parser.parse_args()))
 
 

@@ -96,6 +96,25 @@ class Episodes:
             return obs.shape[0], obs.member.CRC, action.member.CRC
 
 
+class Mirrored:
+    """Episodes, and behind each one the same in a mirror: its frames from right to left, its actions turned round.
+
+    action: actions (T, A) -> what they are in a mirror (Task.mirrored).
+    """
+
+    def __init__(self, episodes, action):
+        self.episodes, self.action, self.action_size = episodes, action, episodes.action_size
+        self.files, self.lengths = ([x for x in part for _ in range(2)] for part in (episodes.files, episodes.lengths))
+        self.checksum = zlib.crc32(b"mirrored", episodes.checksum)
+
+    def __len__(self):
+        return len(self.files)
+
+    def __getitem__(self, i):
+        obs, action = self.episodes[i // 2]
+        return (obs[:, :, ::-1], self.action(action)) if i % 2 else (obs, action)
+
+
 def read_ahead(episodes, first=0):
     """Yield (obs, action) of each episode from number `first` on, in order, while a thread reads the one after."""
     with ThreadPoolExecutor(1) as thread:

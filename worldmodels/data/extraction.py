@@ -27,7 +27,7 @@ from worldmodels.parallel.threads import limit_threads
 from worldmodels.parallel.workers import run_in_processes
 from worldmodels.playing.loading import find_agent
 from worldmodels.rollout import Environments, Job, run_episodes
-from worldmodels.scripts.cli import UserError, positive_int, seed
+from worldmodels.scripts.cli import UserError, non_negative_float, positive_int, seed
 
 STRIDE = 10**7  # from one of a file's seeds to the next
 TRIES = 100  # all below 2^30, the end of the seeds that are for training (seeds.py)
@@ -45,6 +45,8 @@ def add_options(parser):
     add("--controller", metavar="FILE", help="C of a trained agent, which plays with noise on its parameters, in place "
         "of the random player; its V and M are found by it")  # fmt: skip
     add("--weights", help="folder of that agent's V and M, if it is neither weights/ nor pretrained/")
+    add("--noise", type=non_negative_float, default=1.0,
+        help="the most noise on that agent's C, in standard deviations of its parameters")  # fmt: skip
     shards.add_option(parser)
 
 
@@ -62,6 +64,7 @@ def extract(
     shard,
     controller=None,
     weights=None,
+    noise=1.0,
     make_env=None,
 ):
     """Play what is not in the folder `out` yet, with a progress bar, and say at the end what the episodes show.
@@ -69,8 +72,8 @@ def extract(
     make_policy(): the random player, an agent of one slot. make_env: if not the task's. survey(episode): its coverage,
         an array (K,). These three have to be picklable.
     describe(coverage): of all episodes, (N, K) -> lines to print, and a dict for coverage.json.
-    controller: the file of a C to play with, in place of the random player (policies.NoisyAgent). weights: as in
-        load_agent.
+    controller: the file of a C to play with, in place of the random player (policies.NoisyAgent, with noise). weights:
+        as in load_agent.
     made_with: a dict that says how; UserError if the folder's episodes were made in another way.
     shard: which of the episodes are this call's (shards.py); what they show is said by the call that has all.
     """
@@ -80,12 +83,12 @@ def extract(
         raise UserError(f"--seed and --episodes together reach too far: at most {limit:,} are for random rollouts")
     numbers = shards.part_of(numbers, shard)
     slots = 1  # of a random player nothing is batched
-    if weights and not controller:
-        raise UserError("--weights are those of an agent: name its C with --controller")
+    if not controller and (weights or noise != 1):
+        raise UserError("--weights and --noise are of an agent: name its C with --controller")
     if controller:
         agent, slots = find_agent(task, controller, weights), AGENT_SLOTS
-        make_policy = functools.partial(NoisyAgent, task, controller, weights, slots)
-        made_with = made_with | {"policy": "trained agent with noise", "z": agent.z, **agent.facts}
+        make_policy = functools.partial(NoisyAgent, task, controller, weights, slots, noise)
+        made_with = made_with | {"policy": "trained agent with noise", "noise": noise, "z": agent.z, **agent.facts}
         limit_threads()
     make_folder(out)
     _check_same(out, made_with)

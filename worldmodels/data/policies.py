@@ -94,24 +94,25 @@ class RandomAgents:
 class NoisyAgent:
     """A trained agent with noise on C: each episode is played by another neighbour of it, some as good, some bad.
 
-    To every parameter of C a normal number is added, whose standard deviation is drawn for the episode: from 0 to that
-    of C's own parameters. So M sees what the agent does, what else could be done in its place, and how both end.
+    To every parameter of C a normal number is added, whose standard deviation is drawn for the episode: from 0 to
+    `most`, in standard deviations of C's own parameters. So M sees what the agent does, what else could be done in its
+    place, and how both end.
 
     controller, weights: C's file and the folder of its V and M, as in load_agent.
     """
 
-    def __init__(self, task, controller, weights, slots):
+    def __init__(self, task, controller, weights, slots, most=1.0):
         from worldmodels.agent import Agent
         from worldmodels.playing.loading import load_agent
 
         trained = load_agent(task, controller, weights)
-        self.params = trained.params
+        self.params, self.most = trained.params, most
         parts = trained.vae, trained.rnn, trained.controller
         self.agent = Agent(*parts, task.to_action, slots, task.max_steps, trained.z)
 
     def start(self, slot, job):
         rng = job.rng().spawn(1)[0]  # the agent itself draws z's noise from job.rng()
-        noise = rng.uniform() * self.params.std() * rng.standard_normal(len(self.params))
+        noise = rng.uniform(0, self.most) * self.params.std() * rng.standard_normal(len(self.params))
         self.agent.start(slot, job._replace(params=self.params + noise))
 
     def act(self, slots, observations):

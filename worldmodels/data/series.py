@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from worldmodels.data.episodes import WORDS as EPISODE_WORDS
-from worldmodels.data.episodes import Episodes, list_episodes, read_ahead
+from worldmodels.data.episodes import Episodes, Mirrored, list_episodes, read_ahead
 from worldmodels.data.npz import map_array
 from worldmodels.files.locking import lock
 from worldmodels.files.reading import load_json, load_npz, read_npy_header, reading
@@ -31,18 +31,26 @@ SAVE_EPISODES = 5  # so many are encoded again at most after a kill
 CHECK_BYTES = 1 << 24  # at a time
 
 
-def add_options(parser):
+def add_options(parser, task):
     """The options of series.py."""
     add = parser.add_argument
     add("--data", default="record", help="folder of episodes made by extract.py")
     add("--vae", default="weights/vae.weights.h5", help="weights made by vae_train.py")
     add("--out", default="series/series.npz", help="file for mu, logvar and actions")
     precision.add_option(parser)
+    if task.mirrored:
+        add("--mirror", action="store_true",
+            help="encode every episode a second time, as in a mirror: twice as much for M to learn from")  # fmt: skip
 
 
-def make_series(task, *, data, vae, out, precision):
-    """Encode the episodes in the folder `data` with the V of the file `vae` into the file `out`."""
+def make_series(task, *, data, vae, out, precision, mirror=False):
+    """Encode the episodes in the folder `data` with the V of the file `vae` into the file `out`.
+
+    mirror: each of them, and after it the same in a mirror.
+    """
     episodes = Episodes(list_episodes(data), task.action_size)
+    if mirror:
+        episodes = Mirrored(episodes, task.mirrored)
     model = task.make_vae(precision)
     load_weights(model, vae, "V")
     write_series(model, episodes, out)
