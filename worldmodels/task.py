@@ -25,11 +25,11 @@ class Task:
     hidden_size: int
     action_size: int
     to_action: Callable  # C's outputs (n, A) in [-1, 1] -> actions (n, A); with keras.ops or operators alone
+    mirrored: Callable | None = None  # actions (T, A) -> those in a mirror; None: there it is another task
     controller: str = "z_h"  # the kind the paper uses for this task
     controller_bias: bool = True
     shortest_episode: int = 1  # frames: random rollouts that end sooner are not learned from
     end_logit: bool = False  # M also predicts the end of the episode, and reads a restart flag: C can learn in dreams
-    mirrored: Callable | None = None  # actions (T, A) -> those in a mirror; None: there it is another task
     endless_rows: bool = False  # M learns from episodes strung together, else from sequences that start from zero
     temperature: float = 1.0  # of its dreams
     fps: int = 50  # frames a second, for those who watch

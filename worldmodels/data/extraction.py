@@ -72,8 +72,8 @@ def extract(
     make_policy(): the random player, an agent of one slot. make_env: if not the task's. survey(episode): its coverage,
         an array (K,). These three have to be picklable.
     describe(coverage): of all episodes, (N, K) -> lines to print, and a dict for coverage.json.
-    controller: the file of a C to play with, in place of the random player (policies.NoisyAgent, with noise). weights:
-        as in load_agent.
+    controller: the file of a C to play with, in place of the random player. weights: as in load_agent. noise: the most
+        on C's parameters, in standard deviations of them (policies.NoisyAgent).
     made_with: a dict that says how; UserError if the folder's episodes were made in another way.
     shard: which of the episodes are this call's (shards.py); what they show is said by the call that has all.
     """
@@ -88,7 +88,9 @@ def extract(
     if controller:
         agent, slots = find_agent(task, controller, weights), AGENT_SLOTS
         make_policy = functools.partial(NoisyAgent, task, controller, weights, slots, noise)
-        made_with = made_with | {"policy": "trained agent with noise", "noise": noise, "z": agent.z, **agent.facts}
+        made_with = made_with | {"policy": "trained agent with noise", "z": agent.z, **agent.facts}
+        if noise != 1:  # said only then: folders from before there was a choice can still be gone on with
+            made_with["noise"] = noise
         limit_threads()
     make_folder(out)
     _check_same(out, made_with)
