@@ -8,6 +8,9 @@ from worldmodels.training.train_rnn import add_options, train_rnn
 def main():
     parser = Parser(description=__doc__)
     add_options(parser, steps=24400, sequence=500, schedule="decay")
+    parser.add_argument("--midway", metavar="SERIES",
+        help="when M is finished, also write midway.npz: frames from all over these episodes, and M's state there, for "
+        "train.py --midway")  # fmt: skip
     train_rnn(DOOM, **vars(parser.parse_args()))
 
 

@@ -19,6 +19,12 @@ def main():
     dream = parser.add_argument_group("the dream")
     dream.add_argument("--temperature", type=positive_float, default=DOOM.temperature,
         help="of the dream (paper: 1.15 does best; below 1, C learns to exploit the mistakes of M)")  # fmt: skip
+    dream.add_argument("--median_ends", action="store_true",
+        help="end a dream when it is as likely over as not, all dangers on the way counted, not where one end logit is "
+        "above 0 (2018 code)")  # fmt: skip
+    dream.add_argument("--midway", action="store_true",
+        help="begin dreams anywhere in episodes, as in the midway.npz of rnn_train.py, not at their first frames "
+        "(paper): C meets what M by itself would not dream up. Steps count from there")  # fmt: skip
     train_controller(DOOM, parser.parse_args())
 
 

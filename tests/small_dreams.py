@@ -26,9 +26,9 @@ def set_weights(rnn, **values):
         variable.assign(np.broadcast_to(np.float32(value), variable.shape))
 
 
-def dream(rnn, seeds, temperature=1.0, max_steps=20, params=(0, 0, 0), kind="z", slots=None, **options):
+def dream(rnn, seeds, temperature=1.0, max_steps=20, params=(0, 0, 0), kind="z", slots=None, starts=STARTS, **options):
     """The Episodes of the dreams with these seeds, in their order; by default all at once."""
     controller, seeds = Controller(kind, Z, H, A), list(seeds)
-    world = Dreams(rnn, STARTS, temperature, controller, lambda x: x, slots or len(seeds), max_steps, **options)
+    world = Dreams(rnn, starts, temperature, controller, lambda x: x, slots or len(seeds), max_steps, **options)
     jobs = [Job(seed, np.float32(params), tag) for tag, seed in enumerate(seeds)]
     return sorted(run_episodes(world, jobs), key=lambda episode: episode.job.tag)

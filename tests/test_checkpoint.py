@@ -223,6 +223,14 @@ def test_a_part_of_a_wrong_type_is_one_line(path, capsys, wrong):
         assert "is damaged" in error or "is of a run with" in error or "changed since" in error, name
 
 
+def test_a_checkpoint_of_before_an_option_was_there_goes_on_without_it(path, tmp_path):
+    content = checkpoint(tmp_path)
+    assert content["essential"].pop("--midway") is False
+    save_sealed(path, *plain.pack(content))
+    evolve(tmp_path, "--generations", "3")
+    assert len(read(tmp_path, "hist.json")) == 3
+
+
 def test_wrong_bytes_anywhere_are_one_line_or_change_nothing(path, tmp_path):
     before = outcome(tmp_path)
     log = Log(tmp_path, NAME)

@@ -117,6 +117,25 @@ def test_evolution_can_be_whitened_in_the_dream(folder):
     assert np.linalg.norm(np.subtract(mean, start)) > 0.1 * 1088**0.5  # what varies little has large weights
 
 
+def test_dreams_may_start_midway_and_end_when_they_are_as_likely_over_as_not(folder):
+    options = ("--steps", 3, "--batch_size", 4, "--sequence", 50, "--midway", "series/series.npz")
+    assert "weights/midway.npz: " in run(folder, "rnn_train.py", *options)
+    options = ("--midway", "--median_ends", "--log", "log/midway", "-n", 1, "--generations", 1)
+    run(folder, *EVOLVE, *options)
+    best = BEST.replace("log", "log/midway")
+    about = json.loads((folder / best.replace("best", "run")).read_text())
+    assert about["median_ends"] and about["midway"] and len(about["midway_sha256"]) == 64
+    plain = json.loads((folder / BEST.replace("best", "run")).read_text())
+    assert not plain["median_ends"] and not plain["midway"]
+
+
+def test_the_midway_of_another_m_is_one_line(folder, tmp_path):
+    shutil.copytree(folder / "weights", tmp_path / "weights")
+    (tmp_path / "weights/midway.npz").unlink(missing_ok=True)
+    error = error_of(tmp_path, *EVOLVE, "--midway", "--generations", 1)
+    assert "where dreams start midway is missing" in error and "run rnn_train.py again, with --midway" in error
+
+
 def test_other_options_do_not_go_on_with_the_run_and_are_all_named(folder):
     other = ("--generations", 3, "--temperature", 0.5, "--sigma_init", 0.2)
     error = error_of(folder, *EVOLVE, *other)

@@ -51,8 +51,17 @@ def test_dream_ends_when_the_end_logit_is_positive_and_every_step_is_worth_1(end
         assert (episode.score, episode.steps) == (steps, steps)
 
 
-def test_a_dream_of_numbers_that_are_none_ends_at_once_and_does_not_live_for_ever():
-    dreams = dream(small_rnn(done=True, end_logit=np.nan), range(3), max_steps=45)
+@pytest.mark.parametrize("danger", [0.3, 0.05, 0.01])
+def test_median_ends_come_when_a_dream_is_as_likely_over_as_not(danger):
+    """The loss weighs an end 10 times, so of a probability p M gives the logit of 10 p / (10 p + 1 - p)."""
+    rnn = small_rnn(done=True, end_logit=np.log(10 * danger / (1 - danger)))
+    steps = [episode.steps for episode in dream(rnn, range(9), max_steps=300, slots=4, median_ends=True)]
+    assert steps == [int(np.ceil(np.log(0.5) / np.log(1 - danger)))] * 9
+
+
+@pytest.mark.parametrize("median_ends", [False, True])
+def test_a_dream_of_numbers_that_are_none_ends_at_once_and_does_not_live_for_ever(median_ends):
+    dreams = dream(small_rnn(done=True, end_logit=np.nan), range(3), max_steps=45, median_ends=median_ends)
     assert [episode.steps for episode in dreams] == [1, 1, 1]
 
 
@@ -69,6 +78,27 @@ def test_restart_flag_is_1_at_the_first_step_alone():
     output_bias[0] = 0.5
     set_weights(rnn, kernel=kernel, bias=bias, output_kernel=output_kernel, output_bias=output_bias)
     assert [episode.steps for episode in dream(rnn, range(5), slots=2)] == [2] * 5  # in slots that were used, too
+
+
+def test_dreams_that_start_midway_have_ms_state_there_and_no_restart_flag():
+    rnn, rng = random_ends(), np.random.default_rng(2)
+    mu, h, c = (rng.normal(size=(2, size)).astype(np.float32) for size in (Z, H, H))
+    h[0] = c[0] = 0  # one of the two is a first frame
+    starts = mu, np.full((2, Z), -100, np.float32), h, c
+    params = rng.normal(size=(Z + H) * A + 1).astype(np.float32)
+    rows = set()
+    for episode in dream(rnn, range(20), max_steps=3, params=params, kind="z_h", starts=starts, slots=4, record=True):
+        row = int(np.abs(mu - episode.frames.observations[0]).sum(1).argmin())
+        rows.add(row)
+        state = h[row : row + 1], c[row : row + 1]
+        for step, (z, action) in enumerate(
+            zip(episode.frames.observations[:-1, None], episode.frames.actions[:, None], strict=True)
+        ):
+            expected = np.tanh(params[0] + np.concatenate([z, state[0]], axis=1) @ params[1:])
+            np.testing.assert_allclose(action[:, 0], expected, rtol=1e-4, atol=1e-6)
+            restart = np.full((1, 1), row == 0 and step == 0, np.float32)
+            state = tuple(np.array(x) for x in rnn.step(np.concatenate([z, action, restart], axis=1), state))
+    assert rows == {0, 1}
 
 
 def random_ends():

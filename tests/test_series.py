@@ -226,7 +226,7 @@ def test_wrong_series_files_are_one_line(tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(
             UserError,
-            match=r"the series is damaged, or another kind of file: .*; run series\.py again, or name another --data",
+            match=r"the series is damaged, or another kind of file: .*; run series\.py again, or name another one",
         ):
             Series(path)
     save_npz(path, {"mu": np.zeros((1, 2, 4), np.float16)})

@@ -135,7 +135,7 @@ def half_precision(rnn):
 
 def in_python(task, trained, normal, uniform, temperature, actions):
     """z (T + 1, Z) and actions (T, A) of the same dream, by worldmodels.dream."""
-    mu, logvar = (array[START] for array in load_starts(trained.folder, task.z_size))
+    mu, logvar = (array[START] for array in load_starts(trained.folder, task.z_size)[:2])
     zeros = np.zeros((1, task.hidden_size), np.float32)
     inputs = {"z": (mu + np.exp(logvar / 2) * normal[0])[None], "h": zeros, "c": zeros}
     inputs |= {"restart": np.ones((1, 1), np.float32), "uniform": uniform[:, None], "normal": normal[1:, None]}

@@ -38,7 +38,7 @@ def export(task, folder):
     chosen = np.linspace(0, len(observations) - 1, FRAMES).astype(int)
     with atomic_path(folder / "frames.png") as temporary:
         Image.fromarray(np.concatenate(observations[chosen], axis=1)).save(temporary)
-    starts = (whole(array[:STARTS]) for array in load_starts(trained.folder, task.z_size))
+    starts = (whole(array[:STARTS]) for array in load_starts(trained.folder, task.z_size)[:2])
     sizes = {name: getattr(task, name) for name in ("name", "z_size", "hidden_size", "action_size", "max_steps", "fps")}
     about = {
         **sizes,

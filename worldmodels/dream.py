@@ -4,13 +4,18 @@ A dream starts where an episode did: z from initial_z.json, M's state at zero. A
 and the next z is drawn from its mixture at a temperature. An M with an end logit (done=True) also ends the dream, where
 that logit is above 0, and reads a restart flag, which is 1 at the first step. A step is worth 1, so that an agent can
 learn in its dreams alone.
+
+Two things can be otherwise, for a C that learns (README of Doom). The loss weighs an end 10 times, so a logit above 0
+stands for a probability above 1 in 11, and smaller dangers count for nothing. With median_ends they add up: a dream
+ends when it is as likely over as not. And dreams can start midway in episodes, where M may never dream itself to.
 """
 
 import numpy as np
 
 from worldmodels.computing.backend import keras, ops
 from worldmodels.computing.batches import equal_rows, independent_rows
-from worldmodels.rnn import sample_z
+from worldmodels.data.starts import Starts
+from worldmodels.rnn import END_WEIGHT, sample_z
 from worldmodels.rollout import Episode, Frames
 
 STEPS = 20  # of all dreams in one call. A dream that ends on the way wastes the rest of them: half on average
@@ -57,29 +62,42 @@ class DreamSteps(keras.Model):
 class Dreams:
     """M's dreams as a world for the rollout loop (rollout.World).
 
-    rnn: M. starts: mu and logvar (N, Z) float32 of the first frames of N episodes (data/starts.py).
+    rnn: M. starts: as data/starts.Starts, of which each dream draws one.
     controller, to_action: C, which plays with the parameters of each job; None where actions come from outside (step).
     slots, max_steps: so many dreams at a time, of so many steps at most. like: as of an Agent.
     record: give every Episode its Frames; the observations are z (T + 1, Z) float32.
     watch(slot, z, action): called for every step of every dream, if given.
+    median_ends: end a dream when, of all that M has said on the way, the probability that it is over reaches 1/2.
 
     All randomness of a dream comes from its job's seed. It is drawn from one generator for each kind of noise, so that
     it is the same however many steps are drawn at a time.
     """
 
     def __init__(
-        self, rnn, starts, temperature, controller, to_action, slots, max_steps, record=False, watch=None, like=None
+        self,
+        rnn,
+        starts,
+        temperature,
+        controller,
+        to_action,
+        slots,
+        max_steps,
+        record=False,
+        watch=None,
+        like=None,
+        median_ends=False,
     ):
         self.rnn, self.controller, self.slots, self.max_steps = rnn, controller, slots, max_steps
-        self.record, self.watch = record, watch
+        self.record, self.watch, self.median_ends = record, watch, median_ends
         self.graph = DreamSteps(rnn, temperature, controller, to_action)
-        self.mu, self.logvar = starts
+        self.starts = Starts(*starts)
         rows = independent_rows(self._of_equal_rows, like or slots) if controller else slots
         self.z = np.zeros((rows, rnn.z_size), np.float32)
         self.h = np.zeros((rows, rnn.hidden), np.float32)
         self.c = np.zeros_like(self.h)
         self.restart = np.ones((rows, 1), np.float32)
         self.rngs = [None] * rows  # of the slots that dream: (for uniform noise, for normal noise)
+        self.alive = np.ones(rows)  # the probability that a dream is not over yet, with median_ends
         self.params = np.zeros((rows, controller.num_params if controller else 0), np.float32)
         self.playing, self.played = {}, 0  # slot -> job
         self.steps = np.zeros(rows, np.int64)
@@ -118,12 +136,13 @@ class Dreams:
         return Episode(job, float(steps), steps, {}, frames)
 
     def begin(self, slot, rng):
-        """Begin a dream in a slot: at the z of a first frame, drawn from V's N(mu, sigma^2), with M's state at zero."""
-        row = rng.integers(len(self.mu))
-        noise = rng.standard_normal(self.mu.shape[1], np.float32)
-        self.z[slot] = self.mu[row] + np.exp(self.logvar[row] / 2) * noise
-        self.h[slot] = self.c[slot] = 0
-        self.restart[slot] = 1
+        """Begin a dream in a slot: at the z of one of the starts, drawn from V's N(mu, sigma^2)."""
+        mu, logvar, h, c = self.starts
+        row = rng.integers(len(mu))
+        self.z[slot] = mu[row] + np.exp(logvar[row] / 2) * rng.standard_normal(mu.shape[1], np.float32)
+        self.h[slot], self.c[slot] = (0, 0) if h is None else (h[row], c[row])
+        self.restart[slot] = not self.h[slot].any()
+        self.alive[slot] = 1
         self.rngs[slot] = rng.spawn(2)
 
     def step(self, count, **given):
@@ -141,8 +160,16 @@ class Dreams:
         out = {name: np.array(array) for name, array in out.items()}
         self.z, self.h, self.c = out["z"], out["h"], out["c"]
         self.restart = np.zeros_like(self.restart)
-        ended = ~(out.get("end_logit", np.full(noise.shape[1:3], -np.inf)) <= 0)  # NaN is an end, too
-        return out["zs"], out["actions"], ended
+        return out["zs"], out["actions"], self._ended(out.get("end_logit", np.full(noise.shape[1:3], -np.inf)))
+
+    def _ended(self, end_logits):
+        """Whether each step, whose end logits are (T, B), is its dream's last: (T, B) bool. NaN is an end, too."""
+        if not self.median_ends:
+            return ~(end_logits <= 0)
+        survived = 1 / (1 + np.exp(end_logits - np.log(END_WEIGHT)))  # (T, B), the probability of each step
+        alive = self.alive * np.cumprod(survived, axis=0)
+        self.alive = alive[-1]
+        return ~(alive > 0.5)
 
     def _of_equal_rows(self, rows):
         """What one step, which is a program soon built, gives for `rows` times the same random input."""

@@ -188,7 +188,7 @@ class Series:
         path = Path(path)
         self.words = (
             "the series",
-            "run series.py again, or name another --data" if path.exists() else "run series.py first",
+            "run series.py again, or name another one" if path.exists() else "run series.py first",
         )
         with reading(path, *self.words):
             arrays = [map_array(path, name) for name in ARRAYS]

@@ -14,6 +14,7 @@ from worldmodels.scripts.cli import non_negative_int, positive_float, positive_i
 # What may not change between a start and the next: the rest (how long, how fast) may.
 ESSENTIAL = ("controller", "z", "optimizer", "popsize", "num_episode", "sigma_init", "constant_sigma", "mean_rate")
 ESSENTIAL += ("seed", "seeds", "init", "imitate", "eval_episodes", "temperature", "whiten")
+ESSENTIAL += ("median_ends", "midway")
 
 
 def episodes(text):
@@ -50,10 +51,10 @@ def fraction(text):
 def add_options(parser, task, slots=32):
     """task: its kind of controller is the default. slots: how many episodes a process plays in lockstep.
 
-    Returns the group of options about speed, to which a task may add --patience, --precision or --temperature. Without
-    them these are the values that have no effect.
+    Returns the group of options about speed, to which a task may add --patience and --precision. Without them, and
+    without those about dreams (doomrnn/train.py), these are the values that have no effect.
     """
-    parser.set_defaults(patience=0, precision="float32", temperature=None)
+    parser.set_defaults(patience=0, precision="float32", temperature=None, median_ends=False, midway=False)
     parser.epilog = "example: python train.py --num_episode 1:2,40:4 --seeds common --generations 70 --log log/first"
     add = parser.add_argument_group("what everybody needs").add_argument
     add("--generations", type=positive_int, default=1800, help="stop after so many in all (paper: 1,800)")

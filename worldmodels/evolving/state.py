@@ -95,7 +95,8 @@ def load_state(path, strategy, essential):
 
 
 def _check_essential(path, before, now):
-    if other := [name for name in {**before, **now} if before.get(name) != now.get(name)]:
+    # A checkpoint of before an option was there does not name it, and was made without it.
+    if other := [name for name in {**before, **now} if (before.get(name) or None) != (now.get(name) or None)]:
         changes = ", ".join(f"{name} {before.get(name)}, not {now.get(name)}" for name in other)
         raise UserError(f"{path} is of a run with {changes}: use the same to go on with it, or another --log")
 

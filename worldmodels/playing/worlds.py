@@ -1,7 +1,7 @@
 """The two worlds in which an agent of V, M and C can live (rollout.World): its environment, and its dream."""
 
 from worldmodels.agent import Agent
-from worldmodels.data.starts import load_starts
+from worldmodels.data.starts import load_midway, load_starts
 from worldmodels.dream import Dreams
 from worldmodels.parallel.served import ServedEnvironments
 from worldmodels.playing.loading import load_agent
@@ -20,10 +20,14 @@ def environments(task, vae, rnn, controller, slots, z, envs=None, like=None, pro
     return Environments(envs, agent, task.max_steps)
 
 
-def dreams(task, folder, rnn, controller, slots, temperature, like=None):
-    """M's dreams. folder: of initial_z.json."""
-    starts = load_starts(folder, task.z_size)
-    return Dreams(rnn, starts, temperature, controller, task.to_action, slots, task.max_steps, like=like)
+def dreams(task, folder, rnn, controller, slots, temperature, median_ends=False, midway=False, like=None):
+    """M's dreams, which begin where episodes do. folder: of initial_z.json. midway: they begin anywhere in them.
+
+    median_ends, like: see Dreams.
+    """
+    starts = load_midway(folder, rnn) if midway else load_starts(folder, task.z_size)
+    sizes = slots, task.max_steps
+    return Dreams(rnn, starts, temperature, controller, task.to_action, *sizes, like=like, median_ends=median_ends)
 
 
 def load_world(
@@ -49,5 +53,5 @@ def load_world(
     trained = trained._replace(z=z or trained.z, temperature=temperature or trained.temperature)
     vae, rnn, controller = trained.vae, trained.rnn, trained.controller
     if dream:
-        return dreams(task, trained.folder, rnn, controller, slots, trained.temperature, like), trained
+        return dreams(task, trained.folder, rnn, controller, slots, trained.temperature, like=like), trained
     return environments(task, vae, rnn, controller, slots, trained.z, envs, like, processes), trained

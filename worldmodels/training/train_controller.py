@@ -1,6 +1,8 @@
 """Evolving a task's C: V, M and the strategy put together for worldmodels.evolution.evolve."""
 
 import functools
+import hashlib
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +19,8 @@ from worldmodels.parallel.processes import available_cores
 from worldmodels.playing.loading import PARTS, check_world_model, fingerprints, load_agent, load_run, load_world_model
 from worldmodels.scripts.cli import UserError
 from worldmodels.scripts.progress import say
+
+DREAM = ("temperature", "median_ends", "midway")
 
 
 def train_controller(task, options):
@@ -37,7 +41,7 @@ def train_controller(task, options):
             if not ranks.launched():
                 say_what_it_learned_with(options.init, options.weights)
     about = {"controller": options.controller, "z": options.z}
-    where = {name: getattr(options, name) for name in ("slots", "precision", "temperature")}
+    where = {name: getattr(options, name) for name in ("slots", "precision", *DREAM)}
     make_world = functools.partial(training_world, task, options.weights, **about, **where)
     strategy = make_strategy(
         options,
@@ -52,7 +56,7 @@ def train_controller(task, options):
         functools.partial(make_player, functools.partial(make_world, device=options.device)),
         log=options.log,
         workers=options.workers,
-        about=about if options.temperature is None else about | {"temperature": options.temperature},
+        about=about if options.temperature is None else about | {name: getattr(options, name) for name in DREAM},
         options={name: value for name, value in vars(options).items() if name != "workers"},
         essential=ESSENTIAL,
     )
@@ -112,14 +116,24 @@ def check_options(options):
 
 
 def training_world(
-    task, weights, *, slots, temperature=None, controller=None, z="sample", precision="float32", device="cpu"
+    task,
+    weights,
+    *,
+    slots,
+    temperature=None,
+    median_ends=False,
+    midway=False,
+    controller=None,
+    z="sample",
+    precision="float32",
+    device="cpu",
 ):
     """Where a C learns, and the fingerprints of the V and M in it.
 
-    weights: the folder of V and M. temperature: of their dreams; if None, C learns in the environment. slots: episodes
-    in lockstep. controller: its kind, if not the task's. z: see Agent. precision: the arithmetic of V, or in dreams
-    that of M: of what takes most of the time. device: with "gpu", environments are in processes of their own, one a
-    core.
+    weights: the folder of V and M. temperature: of their dreams; if None, C learns in the environment. median_ends,
+    midway: as of worlds.dreams. slots: episodes in lockstep. controller: its kind, if not the task's. z: see Agent.
+    precision: the arithmetic of V, or in dreams that of M: of what takes most of the time. device: with "gpu",
+    environments are in processes of their own, one a core.
     """
     from worldmodels.files.weights import fingerprint
     from worldmodels.playing.worlds import dreams, environments
@@ -131,8 +145,11 @@ def training_world(
         processes = available_cores() if device == "gpu" else 0
         world = environments(task, vae, rnn, controller, slots, z, processes=processes)
     else:
-        world = dreams(task, weights, rnn, controller, slots, temperature)
-    return world, {"vae": fingerprint(vae), "rnn": fingerprint(rnn)}
+        world = dreams(task, weights, rnn, controller, slots, temperature, median_ends, midway)
+    facts = {"vae": fingerprint(vae), "rnn": fingerprint(rnn)}
+    if midway:
+        facts["midway_sha256"] = hashlib.sha256((Path(weights) / "midway.npz").read_bytes()).hexdigest()
+    return world, facts
 
 
 def make_player(make_world):

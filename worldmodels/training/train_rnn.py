@@ -8,9 +8,9 @@ from worldmodels.computing.device import use
 from worldmodels.data.episodes import hold_out
 from worldmodels.data.sequences import EndlessRows, Sequences
 from worldmodels.data.series import Series
-from worldmodels.data.starts import find_starts
+from worldmodels.data.starts import find_midway, find_starts
 from worldmodels.files.weights import fingerprint, fingerprint_of_file, load_weights
-from worldmodels.files.writing import make_folder, save_json
+from worldmodels.files.writing import make_folder, save_json, save_npz
 from worldmodels.scripts.cli import UserError, non_negative_int, positive_int
 from worldmodels.training import options, schedules
 from worldmodels.training.loop import run_name, train
@@ -54,12 +54,13 @@ def train_rnn(
     device,
     tensorboard,
     restart,
+    midway=None,
 ):
-    """Train M. The options are `add_options`'s.
+    """Train M. The options are `add_options`'s, and midway: a series, for midway.npz; None: there is none.
 
-    Writes its weights and, beside them, its losses, initial_z.json (where dreams start) and rnn.json, which says by
-    fingerprints which M this is and which V it goes with. Weights of another name than rnn.weights.h5 have their own:
-    <name>.initial_z.json and <name>.rnn.json.
+    Writes its weights and, beside them, its losses, initial_z.json and midway.npz (where dreams start) and rnn.json,
+    which says by fingerprints which M this is and which V it goes with. Weights of another name than rnn.weights.h5
+    have their own: <name>.initial_z.json, <name>.midway.npz and <name>.rnn.json.
     """
     use(device)
     series = Series(data)
@@ -68,6 +69,11 @@ def train_rnn(
     check_vae(folder / "vae.weights.h5", series, data)
     series.check()
     starts = find_starts(series)
+    if midway:
+        midway = Series(midway)
+        if midway.vae != series.vae:
+            raise UserError(f"{midway.path} was made by another V than {data}: run series.py again")
+        midway.check()
 
     from worldmodels.computing.backend import keras, set_random_seed
 
@@ -106,10 +112,21 @@ def train_rnn(
     save_json(folder / f"{prefix}initial_z.json", starts)
     done = int(rnn.optimizer.iterations.numpy())  # more than `steps` if an earlier run went further
     save_json(folder / f"{prefix}rnn.json", {"rnn": fingerprint(rnn), "vae": series.vae, "steps": done})
+    if midway:
+        save_midway(task, out, midway, folder / f"{prefix}midway.npz")
     if losses:
         where = f"{len(held_out):,} held-out episodes" if held_out else "the only episode, which it was trained on"
         nats = losses["held_out_z" if rnn.done else "held_out_loss"]
         print(f"{out}: {nats:.4f} nats a dimension on {where}")
+
+
+def save_midway(task, weights, series, path):
+    """Write the states that the M of a file of weights is in all over the episodes of a series (data/starts.py)."""
+    rnn = task.make_rnn()  # whatever arithmetic it was trained in
+    load_weights(rnn, weights, "M")
+    states = find_midway(rnn, series)
+    save_npz(path, {**states._asdict(), "rnn": fingerprint(rnn)})
+    print(f"{path}: {len(states.mu):,} states of {len(series):,} episodes")
 
 
 def check_vae(path, series, data):
