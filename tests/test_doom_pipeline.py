@@ -129,11 +129,15 @@ def test_dreams_may_start_midway_and_end_when_they_are_as_likely_over_as_not(fol
     assert not plain["median_ends"] and not plain["midway"]
 
 
-def test_the_midway_of_another_m_is_one_line(folder, tmp_path):
+def test_dreams_that_cannot_start_midway_are_one_line(folder, tmp_path):
     shutil.copytree(folder / "weights", tmp_path / "weights")
     (tmp_path / "weights/midway.npz").unlink(missing_ok=True)
     error = error_of(tmp_path, *EVOLVE, "--midway", "--generations", 1)
     assert "where dreams start midway is missing" in error and "run rnn_train.py again, with --midway" in error
+    with np.load(folder / "series/series.npz") as data:
+        np.savez(tmp_path / "other.npz", **{**data, "vae": "0" * 64})
+    options = ("--steps", 3, "--batch_size", 4, "--sequence", 50, "--midway", tmp_path / "other.npz")
+    assert "was made by another V than series/series.npz" in error_of(folder, "rnn_train.py", *options)
 
 
 def test_other_options_do_not_go_on_with_the_run_and_are_all_named(folder):
