@@ -17,6 +17,7 @@ ROOT = RESULTS.parent
 EPISODES = 100  # that a score is taken over
 TEMPERATURES = ("0.5", "1.0", "1.15", "1.3")
 SHIPPED = "1.15"
+TIMES = (0, 300, 600, 1000, 1500, 2100)  # tics; the game has no more
 TIMES_C_PLAYS = 1800 * 64 * 16 + 1800 // 25 * 1024  # the paper's generations, and evaluations of 1,024 episodes
 FULL_SCALE = ("step", "what", "on 2 cores", "in bfloat16")
 PLAYERS = {
@@ -56,6 +57,7 @@ def tables():
         costs("doomrnn"),
         doom_resolutions(),
         doom_seen(),
+        doom_deaths(),
         doom_temperatures(),
         doom_random_in_dreams(),
     ]
@@ -222,6 +224,18 @@ def doom_seen():
     return Table("doomrnn/README.md", "What V sees of Doom", ("object", "pixels wide", "how many", "seen"), rows)
 
 
+def doom_deaths():
+    """After how many tics the shipped agent dies once, by the time that it has lived."""
+    worlds = [np.array(result("doomrnn", name, "pretrained", 1000)["steps"]) for name in (f"dream{SHIPPED}", "game")]
+    rows = []
+    for low, high in zip(TIMES, TIMES[1:], strict=False):
+        lived = [np.clip(steps - low, 0, high - low).sum() for steps in worlds]
+        died = [((steps > low) & (steps <= high) & (steps < TIMES[-1])).sum() for steps in worlds]
+        cells = (f"1 in {tics / deaths:,.0f}" for tics, deaths in zip(lived, died, strict=True))
+        rows.append((f"{low:,} to {high:,}", *cells))
+    return Table("doomrnn/README.md", "When Doom's agent dies", ("tics", "a death in the dream", "in the game"), rows)
+
+
 def doom_temperatures():
     header = ("temperature", "ours: in its dream", "in the game", "paper: in its dream", "in the game")
     rows = [(name, *doom_scores(name, f"log/t{name}"), *published.DOOM[name]) for name in TEMPERATURES]
@@ -254,12 +268,12 @@ def score(task, world, folder):
     return mean_and_std(result(task, world, folder))
 
 
-def result(task, world, folder):
+def result(task, world, folder, episodes=EPISODES):
     """The JSON that model.py wrote of the C in a folder of a task, in a world."""
     controllers = sorted((ROOT / task / folder).glob("*.best.json"))
     if len(controllers) != 1:
         raise UserError(f"{len(controllers)} files {task}/{folder}/*.best.json: the tables take one")
-    pattern = f"{task}.{world}.seed{TEST.start}.{EPISODES}.{fingerprint_in_file(controllers[0])[:8]}.json"
+    pattern = f"{task}.{world}.seed{TEST.start}.{episodes}.{fingerprint_in_file(controllers[0])[:8]}.json"
     if len(paths := sorted(RESULTS.glob(pattern))) != 1:
         raise UserError(f"{len(paths)} files {RESULTS.name}/{pattern} for the table: score that C with model.py")
     return raw(paths[0].name)
