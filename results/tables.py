@@ -1,5 +1,6 @@
 """Print the tables of results in the READMEs, made anew from the raw numbers: python results/tables.py"""
 
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -228,7 +229,7 @@ def doom_deaths():
     """After how many tics the shipped agent dies once, by the time that it has lived."""
     worlds = [np.array(result("doomrnn", name, "pretrained", 1000)["steps"]) for name in (f"dream{SHIPPED}", "game")]
     rows = []
-    for low, high in zip(TIMES, TIMES[1:], strict=False):
+    for low, high in itertools.pairwise(TIMES):
         lived = [np.clip(steps - low, 0, high - low).sum() for steps in worlds]
         died = [((steps > low) & (steps <= high) & (steps < TIMES[-1])).sum() for steps in worlds]
         cells = (f"1 in {tics / deaths:,.0f}" for tics, deaths in zip(lived, died, strict=True))
