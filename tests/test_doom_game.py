@@ -263,8 +263,10 @@ def test_seeds_outside_those_for_random_rollouts_are_refused(tmp_path):
     assert "10,000,000" in error_of(tmp_path, "extract.py", "--seed", 9_999_999, "--episodes", 2)
 
 
-def test_noise_without_an_agent_is_refused(tmp_path):
+def test_noise_or_random_actions_without_an_agent_are_refused(tmp_path):
     assert "name its C with --controller" in error_of(tmp_path, "extract.py", "--noise", 0.5)
+    assert "name its C with --controller" in error_of(tmp_path, "extract.py", "--explore", 0.5)
+    assert "is not at least 0 and below 1" in error_of(tmp_path, "extract.py", "--explore", 1)
 
 
 def test_a_file_whose_episodes_are_all_short_is_an_error(tmp_path, monkeypatch):

@@ -42,3 +42,22 @@ def test_each_random_agent_is_another_one_and_acts():
     first, second, again = played
     assert (first == again).all() and (first != second).any()
     assert all(np.abs(actions).max() > 0.01 for actions in (first, second))
+
+
+def test_an_agent_that_explores_plays_random_actions_for_a_share_of_the_time_and_its_m_learns_of_them(moved):
+    policy, plain = (NoisyAgent(CARRACING, moved.best, moved.weights, slots=2, explore=share) for share in (0.4, 0.0))
+    images = np.random.default_rng(0).integers(0, 256, (400, 1, 64, 64, 3), np.uint8)
+    policy.start(0, Job(1))
+    plain.start(0, Job(1))
+    h, actions, own = [], [], []
+    for image in images:
+        plain.agent.h[:], plain.agent.c[:] = policy.agent.h, policy.agent.c
+        actions.append(policy.act(np.array([0]), image)[0])
+        own.append(plain.act(np.array([0]), image)[0])
+        h.append((policy.agent.h[0].copy(), plain.agent.h[0].copy()))
+    random = (np.array(actions) != np.array(own)).any(1)
+    assert 0.3 < random.mean() < 0.5
+    changes = np.flatnonzero(np.diff(random.astype(int)))
+    assert len(changes) > 30  # stretches of a few steps each
+    assert [(one != other).any() for one, other in h] == random.tolist()
+    assert (np.abs(actions) <= 1).all() and len(np.unique(np.array(actions)[random], axis=0)) > 20

@@ -46,8 +46,11 @@ class Agent:
         if self.reads == "sample":
             job.rng().standard_normal(dtype=np.float32, out=self.noise[slot])
 
-    def act(self, slots, observations):
-        """slots: (n,) int, observations: (n, 64, 64, 3) uint8 -> actions (n, A) float32."""
+    def act(self, slots, observations, instead=None):
+        """slots: (n,) int, observations: (n, 64, 64, 3) uint8 -> actions (n, A) float32.
+
+        instead: (n, A), actions in place of the agent's own, NaN where there are none. M learns of them, too.
+        """
         n = len(slots)
         rows, program = self.programs.of(n)
         at = np.resize(slots, rows)  # idle rows, at the end, repeat the others
@@ -55,6 +58,8 @@ class Agent:
         inputs["noise"] = self.noise[at, np.minimum(self.frame[at], self.max_steps - 1)]
         inputs |= {"params": self.params[at], "h": self.h[at], "c": self.c[at]}
         inputs["restart"] = np.float32(self.frame[at] == 0)[:, None]
+        if instead is not None:
+            inputs["instead"] = np.resize(np.float32(instead), (rows, instead.shape[1]))
         z, actions, h, c = (np.array(array)[:n] for array in program.predict_on_batch(inputs))
         self.z[slots], self.h[slots], self.c[slots] = z, h, c
         self.frame[slots] += 1
@@ -84,6 +89,9 @@ class _Graph(keras.Model):
         mu, logvar = self.vae.encoder(inputs["images"])
         z = sample(mu, logvar, inputs["noise"]) if self.reads == "sample" else mu  # (B, Z)
         actions = self.to_action(self.controller.raw_actions(inputs["params"], z, h, c))  # (B, A)
+        if "instead" in inputs:
+            instead = inputs["instead"]
+            actions = keras.ops.where(keras.ops.isnan(instead), actions, instead)
         if self.controller.kind not in ("z", "z_hidden"):
             restart = [inputs["restart"]] if self.rnn.done else []
             h, c = self.rnn.step(keras.ops.concatenate([z, actions, *restart], axis=-1), (h, c))

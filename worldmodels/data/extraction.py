@@ -8,6 +8,7 @@ numbers of the task's that say what the episode shows. `coverage.json` in the fo
 File k is the first episode that is long enough (Task.shortest_episode) among the seeds k, k + STRIDE, k + 2 STRIDE, ...
 """
 
+import argparse
 import functools
 import os
 import time
@@ -35,6 +36,12 @@ END = object()
 AGENT_SLOTS = 16  # episodes that a process plays at a time
 
 
+def share(text):
+    if (value := non_negative_float(text)) >= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not at least 0 and below 1")
+    return value
+
+
 def add_options(parser):
     """The options of every task's extract.py."""
     add = parser.add_argument
@@ -47,6 +54,8 @@ def add_options(parser):
     add("--weights", help="folder of that agent's V and M, if it is neither weights/ nor pretrained/")
     add("--noise", type=non_negative_float, default=1.0,
         help="the most noise on that agent's C, in standard deviations of its parameters")  # fmt: skip
+    add("--explore", type=share, default=0.0,
+        help="share of the frames in which it plays random actions, each held for 1 to 10 frames")  # fmt: skip
     shards.add_option(parser)
 
 
@@ -65,6 +74,7 @@ def extract(
     controller=None,
     weights=None,
     noise=1.0,
+    explore=0.0,
     make_env=None,
 ):
     """Play what is not in the folder `out` yet, with a progress bar, and say at the end what the episodes show.
@@ -73,7 +83,7 @@ def extract(
         an array (K,). These three have to be picklable.
     describe(coverage): of all episodes, (N, K) -> lines to print, and a dict for coverage.json.
     controller: the file of a C to play with, in place of the random player. weights: as in load_agent. noise: the most
-        on C's parameters, in standard deviations of them (policies.NoisyAgent).
+        on C's parameters, in standard deviations of them; explore: the share of random actions (policies.NoisyAgent).
     made_with: a dict that says how; UserError if the folder's episodes were made in another way.
     shard: which of the episodes are this call's (shards.py); what they show is said by the call that has all.
     """
@@ -83,14 +93,16 @@ def extract(
         raise UserError(f"--seed and --episodes together reach too far: at most {limit:,} are for random rollouts")
     numbers = shards.part_of(numbers, shard)
     slots = 1  # of a random player nothing is batched
-    if not controller and (weights or noise != 1):
-        raise UserError("--weights and --noise are of an agent: name its C with --controller")
+    if not controller and (weights or noise != 1 or explore):
+        raise UserError("--weights, --noise and --explore are of an agent: name its C with --controller")
     if controller:
         agent, slots = find_agent(task, controller, weights), AGENT_SLOTS
-        make_policy = functools.partial(NoisyAgent, task, controller, weights, slots, noise)
+        make_policy = functools.partial(NoisyAgent, task, controller, weights, slots, noise, explore)
         made_with = made_with | {"policy": "trained agent with noise", "z": agent.z, **agent.facts}
         if noise != 1:  # said only then: folders from before there was a choice can still be gone on with
             made_with["noise"] = noise
+        if explore:
+            made_with["explore"] = explore
         limit_threads()
     make_folder(out)
     _check_same(out, made_with)
