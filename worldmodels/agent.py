@@ -49,7 +49,7 @@ class Agent:
     def act(self, slots, observations, instead=None):
         """slots: (n,) int, observations: (n, 64, 64, 3) uint8 -> actions (n, A) float32.
 
-        instead: (n, A), actions in place of the agent's own, NaN where there are none. M learns of them, too.
+        instead: (n, A), actions in place of the agent's own, NaN where it acts itself. M advances with what is played.
         """
         n = len(slots)
         rows, program = self.programs.of(n)

@@ -98,8 +98,8 @@ class NoisyAgent:
     `most`, in standard deviations of C's own parameters. So M sees what the agent does, what else could be done in its
     place, and how both end.
 
-    explore: in so large a share of the steps, on average, a random action takes the place of the agent's. It is held
-        for some HELD steps. So M sees what a single action does, be the agent good or bad.
+    explore: the share of the steps, on average, in which a random action takes the place of the agent's. Each is held
+        for a number of steps drawn from HELD. So M sees what a single action does, whoever plays.
     controller, weights: C's file and the folder of its V and M, as in load_agent.
     """
 
