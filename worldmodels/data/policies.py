@@ -98,12 +98,10 @@ class NoisyAgent:
     `most`, in standard deviations of C's own parameters. So M sees what the agent does, what else could be done in its
     place, and how both end.
 
-    explore: the share of the steps, on average, in which a random action takes the place of the agent's. Each is held
-        for a number of steps drawn from HELD. So M sees what a single action does, whoever plays.
+    explore: the share of the steps, on average, in which HeldActions take the place of the agent's. So M sees what a
+        single action does, whoever plays.
     controller, weights: C's file and the folder of its V and M, as in load_agent.
     """
-
-    HELD = range(1, 11)
 
     def __init__(self, task, controller, weights, slots, most=1.0, explore=0.0):
         from worldmodels.agent import Agent
@@ -113,17 +111,15 @@ class NoisyAgent:
         self.params, self.most = trained.params, most
         parts = trained.vae, trained.rnn, trained.controller
         self.agent = Agent(*parts, task.to_action, slots, task.max_steps, trained.z)
-        self.begins = explore / (1 - explore) / np.mean(self.HELD)  # with such a probability, after a step of its own
-        self.to_action = task.to_action
-        self.random = np.zeros((slots, task.action_size), np.float32)
-        self.left = np.zeros(slots, int)  # steps for which it is still held
-        self.rngs = [None] * slots
+        self.random = HeldActions(task, slots)
+        held = (1 + self.random.longest) / 2  # steps, on average
+        self.begins = explore / (1 - explore) / held  # the probability of a random action after one of its own
 
     def start(self, slot, job):
-        rng = self.rngs[slot] = job.rng().spawn(1)[0]  # the agent itself draws z's noise from job.rng()
+        rng = job.rng().spawn(1)[0]  # the agent itself draws z's noise from job.rng()
         noise = rng.uniform(0, self.most) * self.params.std() * rng.standard_normal(len(self.params))
         self.agent.start(slot, job._replace(params=self.params + noise))
-        self.left[slot] = 0
+        self.random.rngs[slot], self.random.left[slot] = rng, 0
 
     def act(self, slots, observations):
         """slots: (n,) int, observations: (n, 64, 64, 3) uint8 -> actions (n, A) float32."""
@@ -131,11 +127,8 @@ class NoisyAgent:
 
     def _explore(self, slots):
         """(n, A): random actions where one is held just now, else NaN."""
-        for slot in slots[self.left[slots] == 0]:
-            if (rng := self.rngs[slot]).random() < self.begins:
-                outputs = rng.uniform(-1, 1, (1, self.random.shape[1])).astype(np.float16)
-                self.random[slot] = self.to_action(np.float32(outputs))[0]
-                self.left[slot] = rng.choice(self.HELD)
-        held = self.left[slots] > 0
-        self.left[slots] -= held
-        return np.where(held[:, None], self.random[slots], np.nan)
+        left, rngs = self.random.left, self.random.rngs
+        random = np.array([left[slot] > 0 or rngs[slot].random() < self.begins for slot in slots])
+        actions = np.full((len(slots), self.random.actions.shape[1]), np.nan, np.float32)
+        actions[random] = self.random.act(slots[random], None)
+        return actions
