@@ -83,21 +83,8 @@ def test_m_may_dream_in_bfloat16(folder):
 def test_v_and_m_learn_on_from_what_the_agent_meets(folder, tmp_path):
     shutil.copytree(folder / "record", tmp_path / "record")
     weights, agent = folder / "weights", ("--controller", folder / BEST, "--weights", folder / "weights")
-    run(
-        tmp_path,
-        "extract.py",
-        *agent,
-        "--noise",
-        0.5,
-        "--explore",
-        0.2,
-        "--episodes",
-        2,
-        "--workers",
-        1,
-        "--out",
-        "record/agent",
-    )
+    options = ("--noise", 0.5, "--explore", 0.2, "--episodes", 2, "--workers", 1, "--out", "record/agent")
+    run(tmp_path, "extract.py", *agent, *options)
     made_with = json.loads((tmp_path / "record/agent/coverage.json").read_text())["made_with"]
     best, _ = load_parameters(folder / BEST, 1088)
     assert made_with["parameters_sha256"] == parameters_fingerprint(best) and "agent" in made_with["policy"]
