@@ -5,6 +5,9 @@
 Three players play the same seeds. One draws a fresh action at every tic. One holds each for 1 to 10 tics; V and M learn
 from episodes of this kind. The third walks to and fro: most fireballs fly to where the player was when they were
 thrown.
+
+A hit takes 21 to 168 of the player's health of 100, so about half the hits kill. The dream has no health, and M hardly
+any sign of it: so the time until the first hit counts as a world, too.
 """
 
 import numpy as np
@@ -23,11 +26,12 @@ LONGEST = {"fresh": 1, "held 1 to 10 tics": 10}  # the longest that an action is
 PLAYERS = (*LONGEST, "to and fro")
 TURN = 90  # tics: the best of 15, 30, 60, 90, 120 and 150 on 24 to 40 evaluation seeds
 DREAMS = {f"dream at {temperature}": temperature for temperature in (0.5, 1.0, 1.15, 1.3)}
-WORLDS = ("game", *DREAMS)
+UNTIL_HIT = "game, until a hit"
+WORLDS = ("game", UNTIL_HIT, *DREAMS)
 
 
 def make_env(name):
-    if name == "game":
+    if name not in DREAMS:
         from doomrnn.env import DoomTakeCover
 
         return DoomTakeCover()
@@ -35,6 +39,32 @@ def make_env(name):
     from doomrnn.task import DOOM
 
     return DoomDream(DREAMS[name], DOOM.folder / "pretrained")
+
+
+class Health:
+    """Plays episodes of the game once more, to see when the player is hurt."""
+
+    def __init__(self):
+        import vizdoom
+
+        from doomrnn.env import RESOLUTION
+        from doomrnn.game import set_up
+
+        self.game, self.health = vizdoom.DoomGame(), vizdoom.GameVariable.HEALTH
+        set_up(self.game, RESOLUTION)
+        self.game.add_available_game_variable(self.health)
+        self.game.init()
+
+    def first_hit(self, env):
+        """The first tic that hurt the player in the episode that a DoomTakeCover has just played; 2,100 if none did."""
+        self.game.set_seed(env._seed)
+        self.game.new_episode()
+        before = self.game.get_game_variable(self.health)
+        for tic, buttons in enumerate(env._actions, 1):
+            self.game.make_action(buttons)
+            if self.game.get_game_variable(self.health) < before:
+                return tic
+        return len(env._actions)
 
 
 class ToAndFro:
@@ -56,13 +86,13 @@ def play(jobs):
     from worldmodels.data.policies import HeldActions
     from worldmodels.rollout import Environments, Job, run_episodes
 
-    envs = {}
+    envs, health = {}, Health()
     for world, player, seed in jobs:
         if world not in envs:
             envs[world] = make_env(world)
         policy = HeldActions(DOOM, longest=LONGEST[player]) if player in LONGEST else ToAndFro()
         (episode,) = run_episodes(Environments([envs[world]], policy, DOOM.max_steps), [Job(seed)])
-        yield world, player, seed, episode.score
+        yield world, player, seed, health.first_hit(envs[world]) if world == UNTIL_HIT else episode.score
 
 
 def main():
@@ -82,7 +112,7 @@ def compare(*, episodes, workers):
         for player in PLAYERS:
             own = np.array([scores[world, player, seed] for seed in seeds])
             worlds[world][player] = {"mean": own.mean(), "std": own.std(), "scores": own.tolist()}
-            print(f"{world:14} {player:18} {own.mean():.0f} +- {own.std():.0f} over {len(own)} episodes")
+            print(f"{world:17} {player:18} {own.mean():.0f} +- {own.std():.0f} over {len(own)} episodes")
     save_json(RESULT, {**origin(), "worlds": worlds, "seeds": list(seeds)}, indent=1)
 
 

@@ -244,9 +244,10 @@ def doom_temperatures():
 
 
 def doom_random_in_dreams():
-    header = ("a player that sees nothing", *(f"dream at {name}" if name == "0.5" else name for name in TEMPERATURES))
+    dreams = [f"dream at {name}" for name in TEMPERATURES]
+    header = ("a player that sees nothing", "game: until a hit", "until death", dreams[0], *TEMPERATURES[1:])
     rows = [
-        (words, *(random_score(f"dream at {name}", player) for name in TEMPERATURES))
+        (words, *(random_score(world, player) for world in ("game, until a hit", "game", *dreams)))
         for player, words in PLAYERS.items()
     ]
     return Table("doomrnn/README.md", "Blind players in Doom's dream", header, rows)

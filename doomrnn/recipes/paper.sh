@@ -18,7 +18,7 @@ python series.py
 # 4. M: 24,400 batches of 100 x 500. 27 hours on 2 cores, 19 in bfloat16; 27 MB, and 3.4 GB of memory.
 python rnn_train.py
 
-# 5. C: 1,800 generations of 64 x 16 dreams, 1,024 more every 25. 14 hours on 2 cores; 19 MB.
+# 5. C: 1,800 generations of 64 x 16 dreams, 1,024 more every 25. 20 hours on 2 cores; 19 MB.
 python train.py
 
 # 6. The score: 1092 +- 556 tics in the game in the paper, 918 +- 546 in the dream. 4 minutes on 2 cores.
