@@ -21,13 +21,13 @@ def main():
     from carracing.task import CARRACING
     from doomrnn.task import DOOM
 
-    rows = [side_by_side(panels) for panels in moments(CARRACING, (120, 260))]
+    rows = [side_by_side(panels) for panels in moments(CARRACING, SEED, (120, 260))]
     save(np.concatenate(rows), "driving.png")
-    (game,), (dream,) = moments(DOOM, (180,)), moments(DOOM, (180,), dream=True)
+    (game,), (dream,) = moments(DOOM, SEED + 2, (180,)), moments(DOOM, SEED + 2, (180,), dream=True)
     save(side_by_side(game + dream), "doom.png")
 
 
-def moments(task, frames, dream=False):
+def moments(task, seed, frames, dream=False):
     """The panels of some frames of an episode of the shipped agent, or of its dream: a list for each frame."""
     from worldmodels.playing.watch import dream_panels, environment_panels
     from worldmodels.playing.worlds import load_world
@@ -46,7 +46,7 @@ def moments(task, frames, dream=False):
         count += 1
 
     world.watch = watch
-    list(run_episodes(world, [Job(SEED, trained.params)]))
+    list(run_episodes(world, [Job(seed, trained.params)]))
     return seen
 
 
