@@ -22,7 +22,8 @@ def test_the_scripts_take_the_options_of_a_recipe(recipe, tmp_path, monkeypatch)
     """The shell runs it with a `python` that only notes its words, and each script then reads them."""
     for folder in ("recipes", "bin", "pretrained", "weights/untrained"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "pretrained/vae.weights.h5").touch()
+    for folder in ("pretrained", "weights"):  # of which recipes copy V
+        (tmp_path / folder / "vae.weights.h5").touch()
     (tmp_path / "recipes" / recipe.name).write_text(recipe.read_text())
     python = tmp_path / "bin/python"
     python.write_text(f'#!/bin/sh\nIFS="\t"\necho "$*" >> {tmp_path}/commands\n')
