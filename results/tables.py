@@ -226,15 +226,15 @@ def doom_seen():
 
 
 def doom_deaths():
-    """After how many tics the shipped agent dies once, by the time that it has lived."""
+    """How often the shipped agent dies, by the time that it has lived, and in all."""
     worlds = [np.array(result("doomrnn", name, "pretrained", 1000)["steps"]) for name in (f"dream{SHIPPED}", "game")]
     rows = []
-    for low, high in itertools.pairwise(TIMES):
+    for low, high in [*itertools.pairwise(TIMES), (0, TIMES[-1])]:
         lived = [np.clip(steps - low, 0, high - low).sum() for steps in worlds]
         died = [((steps > low) & (steps <= high) & (steps < TIMES[-1])).sum() for steps in worlds]
         cells = (f"1 in {tics / deaths:,.0f}" for tics, deaths in zip(lived, died, strict=True))
         rows.append((f"{low:,} to {high:,}", *cells))
-    return Table("doomrnn/README.md", "When Doom's agent dies", ("tics", "a death in the dream", "in the game"), rows)
+    return Table("doomrnn/README.md", "When Doom's agent dies", ("tics", "deaths a tic in the dream", "in the game"), rows)
 
 
 def doom_temperatures():

@@ -67,7 +67,7 @@ python rnn_train.py --init weights/second/rnn.weights.h5 --data series/third.npz
 
 # 15. C, in whitened coordinates. 45 minutes, 21 MB. The best mean survives 1,077 steps of the dream.
 python train.py --weights weights/third --log log/third --init log/second/doomrnn.cma.16.64.best.json --whiten 256 \
-  --seeds common --eval_steps 4 --eval_episodes 256 --seed 3 --generations 80
+  --seeds common --eval_steps 4 --eval_episodes 256 --seed 3 --generations 76
 
 # And from what that one meets, with more free bits for V, so that it keeps small things.
 
@@ -88,7 +88,7 @@ python rnn_train.py --init weights/third/rnn.weights.h5 --data series/fourth.npz
 
 # 20. C. 28 minutes, 21 MB. The best mean survives 849 steps of the dream.
 python train.py --weights weights/fourth --log log/fourth --init log/third/doomrnn.cma.16.64.best.json --whiten 256 \
-  --seeds common --eval_steps 4 --eval_episodes 256 --seed 5 --generations 66
+  --seeds common --eval_steps 4 --eval_episodes 256 --seed 5 --generations 64
 
 # 21. C, in small steps. 29 minutes, 21 MB. The best mean survives 935 steps of the dream.
 python train.py --weights weights/fourth --log log/fifth --init log/fourth/doomrnn.cma.16.64.best.json --z mean \
@@ -102,7 +102,7 @@ python train.py --weights weights/fourth --log log/sixth --init log/fifth/doomrn
 
 # Once more, from random play and what the last two agents meet, with still more free bits.
 
-# 23. Rollouts. 85 minutes, 15.3 GB. 321 +- 161 frames an episode of random play, 394 +- 349 and 425 +- 367 of the agents'.
+# 23. Rollouts. 100 minutes, 15.3 GB. 321 +- 161 frames an episode of random play, 394 +- 349 and 425 +- 367 of the agents'.
 python extract.py --episodes 3000 --seed 500000 --out record/fifth/before/next/random
 python extract.py --controller log/fifth/doomrnn.cma.16.64.best.json --weights weights/fourth --episodes 5000 --seed 600000 \
   --out record/fifth/before/next/agent
@@ -131,8 +131,8 @@ python train.py --weights weights/sixth --log log/seventh --init log/sixth/doomr
   --sigma_init 0.35 --constant_sigma --mean_rate 0.5 --average 20 --seeds mirrored --eval_steps 20 --eval_episodes 1024 \
   --precision bfloat16 --seed 21 --generations 100
 
-# The last two agents live long in that dream, but not in the game: M has seen little of what comes after 1,000 frames. So both
-# play again, with little noise, and M learns on from these too, and from all episodes as they are in a mirror.
+# M has seen little of what comes after 1,000 frames. So the last two agents play again, with little noise, and M learns on from
+# these episodes too, and from all of them as they are in a mirror.
 
 # 29. Rollouts. 20 minutes, 7.3 GB. 858 +- 541 and 780 +- 531 frames an episode.
 python extract.py --controller log/sixth/doomrnn.cma.16.64.best.json --weights weights/fourth --noise 0.15 --episodes 1200 \
@@ -140,7 +140,7 @@ python extract.py --controller log/sixth/doomrnn.cma.16.64.best.json --weights w
 python extract.py --controller log/seventh/doomrnn.cma.16.64.best.json --weights weights/sixth --noise 0.15 --episodes 800 \
   --seed 920000 --out record/fifth/before/near/next
 
-# 30. The series, of all and their mirror images. 33 minutes, 2.7 GB. 10.4 million frames. And that of the last rollouts alone.
+# 30. The series, of all and their mirror images, and that of the last rollouts alone. 40 minutes, 3.5 GB. 10.4 and 3.3 million frames.
 python series.py --data record/fifth/before --mirror --out series/seventh.npz --precision bfloat16
 python series.py --data record/fifth/before/near --mirror --out series/near.npz --precision bfloat16
 
@@ -155,8 +155,8 @@ python train.py --weights weights/seventh --log log/eighth --init log/seventh/do
   --median_ends --z mean --whiten 256 --sigma_init 0.6 --constant_sigma --mean_rate 0.3 --average 20 --seeds mirrored \
   --eval_steps 20 --eval_episodes 1024 --precision bfloat16 --seed 48 --generations 160
 
-# That C lives longer in the dream, but not in the game. M takes an agent's way of playing for the outcome: hardly ever has it seen
-# one do anything else. So the agent explores: for 15 % of the time its actions are random.
+# Late in an episode, M has seen only agents that play well. So it foresees that all goes well, whatever C does. Now the agent
+# explores: for 15 % of the time its actions are random.
 
 # 33. Rollouts. 20 minutes, 6.2 GB. 843 +- 574 frames an episode, and 796 +- 532 with random actions.
 python extract.py --controller log/eighth/doomrnn.cma.16.64.best.json --weights weights/seventh --noise 0.15 --episodes 600 \
@@ -164,7 +164,7 @@ python extract.py --controller log/eighth/doomrnn.cma.16.64.best.json --weights 
 python extract.py --controller log/eighth/doomrnn.cma.16.64.best.json --weights weights/seventh --noise 0.15 --explore 0.15 \
   --episodes 1200 --seed 940000 --out record/fifth/wide/explore
 
-# 34. The series. 40 minutes, 3.5 GB. 13.4 million frames.
+# 34. The series. 45 minutes, 4.0 GB. 13.4 and 2.9 million frames.
 python series.py --data record/fifth --mirror --precision bfloat16
 python series.py --data record/fifth/wide --mirror --out series/wide.npz --precision bfloat16
 
