@@ -234,7 +234,8 @@ def doom_deaths():
         died = [((steps > low) & (steps <= high) & (steps < TIMES[-1])).sum() for steps in worlds]
         cells = (f"1 in {tics / deaths:,.0f}" for tics, deaths in zip(lived, died, strict=True))
         rows.append((f"{low:,} to {high:,}", *cells))
-    return Table("doomrnn/README.md", "When Doom's agent dies", ("tics", "deaths a tic in the dream", "in the game"), rows)
+    header = ("tics", "deaths a tic in the dream", "in the game")
+    return Table("doomrnn/README.md", "When Doom's agent dies", header, rows)
 
 
 def doom_temperatures():
