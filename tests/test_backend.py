@@ -33,6 +33,18 @@ def test_a_result_says_which_backend_it_was_computed_with(backend, other, monkey
     assert backend in versions() and other not in versions()
 
 
+@pytest.mark.parametrize(
+    ("backend", "reason"), [("jax", "No module named 'jax'"), ("theano", "Unable to import backend : theano")]
+)
+def test_a_backend_that_is_not_there_is_one_line(backend, reason, tmp_path):
+    (tmp_path / "jax.py").write_text("raise ModuleNotFoundError(\"No module named 'jax'\")")
+    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(tmp_path)}
+    program = "from worldmodels.scripts.cli import run; run(lambda: __import__('worldmodels.computing.backend'))"
+    process = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert process.returncode == 2 and len(process.stderr.splitlines()) == 1
+    assert f"Keras does not load ({reason}): pip install -r" in process.stderr
+
+
 @pytest.mark.skipif(has_driver(), reason="there may be a GPU")
 def test_where_there_is_no_driver_the_first_array_is_made_in_silence():
     assert said(FIRST_ARRAY) == ""

@@ -51,7 +51,13 @@ def has_gpu():
 
 
 with in_silence(), hidden_gpus() if device.in_use() == "cpu" else contextlib.nullcontext():
-    import keras
+    try:
+        import keras
+    except (ImportError, ValueError) as error:  # the second of a backend that Keras does not know
+        raise UserError(
+            f"Keras does not load ({error}): pip install -r requirements.txt, or -r requirements-jax.txt for "
+            "KERAS_BACKEND=jax"
+        ) from None
     from keras import layers, ops
 
     if device.in_use() == "gpu" and not has_gpu():
