@@ -78,10 +78,15 @@ def test_shards_score_what_one_run_does_and_the_whole_plays_what_is_missing(
     evaluate(untrained, tmp_path, shard=slice(1, None, 2))  # episode 2 of 3
     (left,) = tmp_path.iterdir()
     assert left.name.endswith(".2_of_2.unfinished")
+    others = [left.with_name(left.name.replace("2_of_2", name)) for name in ("1_of_2", "bfloat16.2_of_2")]
+    for other in others:
+        other.write_text(left.read_text().replace('"slots": ', '"slots": 1'))
     data = json.loads(evaluate(untrained, tmp_path).read_text())
-    assert data["episodes_before"] == 1 and "going on after 1 episodes" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert data["episodes_before"] == 1 and "going on after 1 episodes" in said
+    assert [f"{other} does not count" in said for other in others] == [True, False]  # the second is of another result
     assert data["scores"] == with_one_worker[1]["scores"] and data["steps"] == with_one_worker[1]["steps"]
-    assert not left.exists()
+    assert not left.exists() and all(other.exists() for other in others)
 
 
 def test_a_killed_run_goes_on_after_the_episodes_it_has_scored(

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import re
 import time
 from pathlib import Path
 
@@ -106,22 +107,33 @@ class Unfinished:
     """The episodes that a killed run has scored, in a file beside its result: the same command goes on after them.
 
     path: of the result. shard: each has a file of its own; the whole goes on after all of them. decides: all that
-    scores depend on. A file that was made with anything else, or is damaged, is written over.
+    scores depend on. A file that was made with anything else, or is damaged, does not count.
     """
 
     def __init__(self, path, shard, decides):
         part = "" if shard == WHOLE else f".{shard.start + 1}_of_{shard.step}"
         self.path = path.with_suffix(f"{part}.unfinished")
-        self.files = [self.path, *([] if part else path.parent.glob(f"{path.stem}.*_of_*.unfinished"))]
         self.decides, self.results = decides, {}  # {seed: (score, steps)}
-        self.saved = time.monotonic()
-        for file in self.files:
-            with contextlib.suppress(UserError, KeyError, TypeError, ValueError):
-                data = load_json(file, "what an earlier run has scored", dict)
-                if data["decides"] == decides:
-                    self.results |= {seed: (float(score), int(steps)) for seed, score, steps in data["episodes"]}
+        self.saved, self.shards = time.monotonic(), []  # the files of shards that count
+        self._read(self.path)
+        if not part:
+            name = re.compile(re.escape(path.stem) + r"\.\d+_of_\d+\.unfinished")
+            for file in sorted(file for file in path.parent.iterdir() if name.fullmatch(file.name)):
+                if self._read(file):
+                    self.shards.append(file)
+                else:
+                    print(f"{file} does not count: it is damaged, or was made with other options or versions")
         if self.results:
             print(f"going on after {len(self.results)} episodes that an earlier run has scored")
+
+    def _read(self, file):
+        """Take over what a file holds. Returns whether it counts."""
+        with contextlib.suppress(UserError, KeyError, TypeError, ValueError):
+            data = load_json(file, "what an earlier run has scored", dict)
+            if data["decides"] == self.decides:
+                self.results |= {seed: (float(score), int(steps)) for seed, score, steps in data["episodes"]}
+                return True
+        return False
 
     def add(self, seed, score, steps):
         self.results[seed] = score, steps
@@ -134,7 +146,7 @@ class Unfinished:
         self.saved = time.monotonic()
 
     def remove(self):
-        for file in self.files:
+        for file in [self.path, *self.shards]:
             file.unlink(missing_ok=True)
 
 
