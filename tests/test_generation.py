@@ -169,6 +169,16 @@ def test_shards_make_the_files_of_one_run_and_the_whole_checks_them(generate, ca
     assert "3 of the 3 rollouts asked for are in expert already" in capsys.readouterr().out
     shutil.rmtree("expert")
     assert manifest["complete"] and manifest["rollouts"] == generate(3)["rollouts"] and rollouts() == before
+    there = Path("expert/manifest.json").read_text()
+    generate(3, shard=slice(1, None, 2))  # once more, by mistake
+    assert Path("expert/manifest.json").read_text() == there
+
+
+def test_a_shard_that_makes_others_is_refused_even_before_there_are_rollouts(tmp_path):
+    made_with = {"seed": 5, "colors": "plain"}
+    Manifest(tmp_path, made_with, shard=True)
+    with pytest.raises(UserError, match="are made with another seed: choose another --out"):
+        Manifest(tmp_path, made_with | {"seed": 6}, shard=True)
 
 
 def swap(paths):

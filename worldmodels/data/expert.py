@@ -110,27 +110,33 @@ def env_options(made_with):
 class Manifest:
     """manifest.json: how the rollouts of a folder were made, and a summary of each. A folder holds one kind only."""
 
-    def __init__(self, folder, made_with):
-        """made_with: what decides the rollouts' content. UserError if those that are there were made otherwise."""
+    def __init__(self, folder, made_with, shard=False):
+        """made_with: what decides the rollouts' content. UserError if those that are there were made otherwise.
+
+        shard: whether others may be filling the folder too. Then a manifest binds before there are rollouts, and stays
+        as it is.
+        """
         self.path, self.made_with = Path(folder) / "manifest.json", made_with
         self.rollouts, self.played = [], None
         there = any(self.path.parent.glob("rollout_*.npz"))  # before the manifest: another process may make both
         if self.path.exists():
-            self._read(folder, there)
+            self._read(folder, there or shard)
+            if shard:
+                return
         elif there:
             raise UserError(
                 f"{folder} holds rollouts but no manifest.json that says how they were made: choose another --out"
             )
         self._write(complete=False)
 
-    def _read(self, folder, there):
+    def _read(self, folder, binds):
         data = load_manifest(folder, "restore it, or choose another --out")
-        if not there:  # what is not there binds nobody
+        if not binds:  # what is not there binds nobody
             return
         before, self.played, self.rollouts = data["made_with"], data["played"], data["rollouts"]
         if different := [name for name in self.made_with if before.get(name) != self.made_with[name]]:
             raise UserError(
-                f"the rollouts in {folder} were made with another {' and '.join(different)}: choose another --out"
+                f"the rollouts in {folder} are made with another {' and '.join(different)}: choose another --out"
             )
 
     def agrees(self, k, rollout):

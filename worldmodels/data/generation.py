@@ -77,7 +77,7 @@ def generate(
     make_folder(out)
     agent = find_agent(task, controller, weights)  # wrong files are found before anything starts
     made_with = {"seed": seed, "dtype": dtype, "colors": colors, **agent.facts, "precision": precision, "z": agent.z}
-    manifest = Manifest(out, made_with)
+    manifest = Manifest(out, made_with, shard != shards.WHOLE)
     there = [k for k in numbers if rollout_path(out, k).exists()]
     if folders := [k for k in there if not rollout_path(out, k).is_file()]:
         raise UserError(f"{rollout_path(out, folders[0])} is no file: remove it, or choose another --out")
@@ -102,6 +102,7 @@ def generate(
         data = manifest.finish(rollouts, pace)
         write_card(task, out, data, anew=bool(jobs))
         rollouts = data["rollouts"]
+        print(f"{out}/README.md describes the rollouts")
     report(task, out, rollouts, pace)
 
 
@@ -168,7 +169,7 @@ def report(task, out, rollouts, pace):
     scores = np.array([rollout["score"] for rollout in rollouts])
     finished, size = (sum(rollout[key] for rollout in rollouts) for key in ("finished", "bytes"))
     print(f"{len(rollouts)} rollouts in {out}: score {scores.mean():.1f} +- {scores.std():.1f}")
-    print(f"{finished} {task.goal}; {size / 1e6:.1f} MB; {out}/README.md describes them")
+    print(f"{finished} {task.goal}; {size / 1e6:.1f} MB")
     if pace:
         rate = f"{pace['frames'] / pace['seconds']:.0f} frames/s, start-up included"
         print(f"played {pace['frames']} frames in {pace['seconds']:.0f} s: {rate}")
