@@ -29,10 +29,10 @@ def train_controller(task, options):
     options: those of evolving/options.py, as they were parsed. Given a temperature, C learns in dreams, else in the
     environment.
     """
-    check_options(options)
     use("cpu" if ranks.leads() else options.device)  # rank 0 may play some episodes first: a GPU is for its worker
     start = np.zeros(task.make_controller(options.controller).num_params)
     if ranks.leads():  # a worker finds out for itself, and then says on which host
+        check_options(options)
         check_world_model(options.weights)
         if options.imitate:
             check_world_model(options.imitate, "--imitate")
