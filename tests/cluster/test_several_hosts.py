@@ -87,21 +87,36 @@ def test_so_they_do_under_an_mpirun_with_a_hostfile(expected, hosts, log, mpi):
     assert outcome(log, NAME) == expected
 
 
-@pytest.mark.parametrize("lose", [Hosts.crash, Hosts.unplug])
-def test_a_host_that_goes_away_ends_the_run_by_name_and_the_others_go_on(expected, mortal_hosts, mpi, lose):
-    hosts, log = mortal_hosts, mortal_hosts.own("a") / "log"
-    process = hosts.start("a", *EVOLUTION, "-n", "a:1,b:1,c:1", SILENCE=3, PLAY_SECONDS=0.1)
+def lose_b(hosts, lose, *command):
+    """Start an evolution on host a, lose b in its second generation, and see the others end and go on from there.
+
+    Returns exit code and stderr of the first run.
+    """
+    log = hosts.own("a") / "log"
+    process = hosts.start("a", *command, SILENCE=3, PLAY_SECONDS=0.1)
     while not (log / f"{NAME}.hist.json").exists():  # one generation is done
         time.sleep(0.01)
     lose(hosts, "b")
-    code, out, err = end(process)
-    assert code == 2 and len(err.splitlines()) == 1, (out, err)
-    assert err.startswith("error: ") and " b " in err and "run the same command again" in err
+    code, _, err = end(process)
     while any("quadratic_evolution" in command for command in hosts.commands("c")):  # they end
         time.sleep(0.1)
-    code, out, err = hosts.run("a", *EVOLUTION, "-n", "a:1,c:2")
-    assert (code, err) == (0, "") and "going on after generation" in out
-    assert outcome(log, NAME) == expected
+    again, out, _ = hosts.run("a", *EVOLUTION, "-n", "a:1,c:2")
+    assert again == 0 and "going on after generation" in out
+    return code, err
+
+
+@pytest.mark.parametrize("lose", [Hosts.crash, Hosts.unplug])
+def test_a_host_that_goes_away_ends_the_run_by_name_and_the_others_go_on(expected, mortal_hosts, mpi, lose):
+    code, err = lose_b(mortal_hosts, lose, *EVOLUTION, "-n", "a:1,b:1,c:1")
+    assert code == 2 and len(err.splitlines()) == 1, err
+    assert err.startswith("error: ") and " b " in err and "run the same command again" in err
+    assert outcome(mortal_hosts.own("a") / "log", NAME) == expected
+
+
+def test_it_ends_under_an_mpirun_with_a_hostfile_too_and_the_others_go_on(expected, mortal_hosts, mpi):
+    code, _ = lose_b(mortal_hosts, Hosts.crash, *mpirun(mpi, mortal_hosts.folder), *EVOLUTION)
+    assert code  # the words are mpirun's
+    assert outcome(mortal_hosts.own("a") / "log", NAME) == expected
 
 
 def test_a_host_that_cannot_be_reached_is_named(hosts, mpi):
@@ -144,7 +159,7 @@ def test_hosts_get_as_many_workers_as_they_have_cores_and_more_are_remarked_on(h
     assert code == 0 and "c has more workers (3) than cores (1)" in out
 
 
-def test_v_m_and_c_play_on_two_hosts_as_on_one_and_a_host_without_v_and_m_is_named(hosts, log):
+def test_v_m_and_c_play_on_two_hosts_as_on_one_and_a_host_without_v_and_m_is_named(hosts, log, mpi):
     size = ("--popsize", 4, "--num_episode", 1, "--generations", 1, "--eval_episodes", 1, "--patience", 5, "--slots", 2)
     train = [sys.executable, TESTS / "short.py", "train", *size]
     shutil.copytree(TESTS.parent / "carracing" / "pretrained", hosts.own("a") / "weights")
@@ -159,3 +174,13 @@ def test_v_m_and_c_play_on_two_hosts_as_on_one_and_a_host_without_v_and_m_is_nam
     code, out, err = hosts.run("a", *train, "--weights", "own/weights", "--log", "own/log", "-n", "a:1,b:1")
     assert (code, err) == (0, ""), out
     assert outcome(log, "carracing.cma.1.4") == one
+    shutil.rmtree(log)
+    launch = mpirun(mpi, hosts.folder)
+    code, out, err = hosts.run("a", *launch, *train, "--weights", "own/weights", "--log", "own/log")
+    assert code and "there is no own/weights/" in err and "on c)" in err
+    shutil.copytree(TESTS.parent / "carracing" / "pretrained", hosts.own("c") / "weights")
+    code, out, err = hosts.run("a", *launch, *train, "--weights", "own/weights", "--log", "own/log")
+    assert code == 0, err
+    assert outcome(log, "carracing.cma.1.4") == one
+    for name in "abc":
+        shutil.rmtree(hosts.own(name) / "weights")
