@@ -18,6 +18,13 @@ ROOT = RESULTS.parent
 EPISODES = 100  # that a score is taken over
 TEMPERATURES = ("0.5", "1.0", "1.15", "1.3")
 SHIPPED = "1.15"
+READS = {  # what C reads in carracing/recipes/ablation.sh: words, and the row of published.CARRACING beside it
+    "z": ("z alone", "paper: V alone"),
+    "z_hidden": ("z, through a hidden layer", "paper: V alone, C with a hidden layer"),
+    "z_h": ("z and h", "paper: V and M"),
+    "untrained": ("z and the h of an M that has learned nothing", None),
+    "drawn": ("a drawn z, and h", None),
+}
 TIMES = (0, 300, 600, 1000, 1500, 2100)  # tics; the game has no more
 TIMES_C_PLAYS = 1800 * 64 * 16 + 1800 // 25 * 1024  # the paper's generations, and evaluations of 1,024 episodes
 FULL_SCALE = ("step", "what", "on 2 cores", "in bfloat16")
@@ -51,6 +58,7 @@ def tables():
         backends(),
         random_policies(),
         expert_rollouts(),
+        what_c_reads(),
         car_at_full_scale(),
         costs("carracing"),
         workers(),
@@ -136,6 +144,17 @@ def expert_rollouts():
     each = {n: n / len(run["rollouts"]) for n in (1_000, 10_000)}
     rows = [(f"{n:,}", duration(seconds * times), amount(size * times)) for n, times in each.items()]
     return Table("carracing/README.md", "Expert rollouts", ("rollouts", "time on 2 cores", "disk"), rows)
+
+
+def what_c_reads():
+    """Of the runs of ablation.sh whose log is there."""
+    rows, paper = [], dict(published.CARRACING)
+    for kind, (words, row) in READS.items():
+        logs = [f"log/ablation/{kind}/{seed}" for seed in (1, 2)]
+        scores = [score("carracing", "ours", log) if (ROOT / "carracing" / log).exists() else "" for log in logs]
+        if any(scores):
+            rows.append((words, *scores, paper.get(row, "")))
+    return Table("carracing/README.md", "What C has to read", ("C reads", "seed 1", "seed 2", "paper"), rows)
 
 
 def car_at_full_scale():
