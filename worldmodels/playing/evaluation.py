@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import re
 import time
 from pathlib import Path
 
@@ -117,8 +116,7 @@ class Unfinished:
         self.saved, self.shards = time.monotonic(), []  # the files of shards that count
         self._read(self.path)
         if not part:
-            name = re.compile(re.escape(path.stem) + r"\.\d+_of_\d+\.unfinished")
-            for file in sorted(file for file in path.parent.iterdir() if name.fullmatch(file.name)):
+            for file in sorted(path.parent.glob(f"{path.stem}.[0-9]*_of_*.unfinished")):  # not .bfloat16.1_of_2
                 if self._read(file):
                     self.shards.append(file)
                 else:
