@@ -69,8 +69,8 @@ lint: .venv/installed .venv/installed-dev
 
 # The stamp is written last, so that an interrupted set-up is taken up again.
 .venv/installed: requirements.txt pyproject.toml setup.py
-	@"$(SYSTEM_PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "error: Python 3.11 or newer is needed: make SYSTEM_PYTHON=/path/to/python3.11"; exit 2; }
+	@"$(SYSTEM_PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  || { echo "error: Python 3.11, 3.12 or 3.13 is needed: make SYSTEM_PYTHON=/path/to/python3.11"; exit 2; }
 	@# Debian keeps ensurepip in a package of its own; a system pip does as well.
 	"$(SYSTEM_PYTHON)" -m venv .venv 2>/dev/null \
 	  || { "$(SYSTEM_PYTHON)" -m venv --without-pip .venv && "$(SYSTEM_PYTHON)" -m pip --python $(PYTHON) install pip; } \

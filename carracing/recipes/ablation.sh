@@ -1,11 +1,11 @@
 #!/bin/sh
-# What does C have to read? Table 1 of the paper, with the shipped V and M: ten runs of equal length, two of each kind.
-# Some hours on 2 cores. Safe to run again: an evolution goes on where it was, or is skipped. Scores are played again.
+# What does C have to read? Table 1 of the paper, with the shipped V: ten runs of equal length, two of each kind.
+# Three hours on 2 cores. Safe to run again: an evolution goes on where it was, or is skipped. Scores are played again.
 set -e
 cd "$(dirname "$0")/.."
 [ ! -f ../.venv/bin/activate ] || . ../.venv/bin/activate
 
-# An M that has learned nothing. Two episodes are enough for no step of training.
+# An M that has learned nothing: it takes no step of training, so two episodes are enough.
 python extract.py --episodes 2 --out weights/untrained/record
 python series.py --data weights/untrained/record --vae pretrained/vae.weights.h5 --out weights/untrained/series.npz
 python rnn_train.py --data weights/untrained/series.npz --out weights/untrained/rnn.weights.h5 --steps 0

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The paper's protocol. Safe to run again: every step goes on where it was, or is skipped.
-# Needs the environment of `make setup`, 19 GB of disk and 4 GB of memory.
+# Needs the environment of `make setup`, 19 GB of disk and 4 GB of memory, 0.8 GB more for each core beyond two.
 # Costs are computed, not run (README.md). Two things are not the paper's: the random policy of step 1
 # (`--policy agent --respawn 0` is that of 2018), and 10 epochs of V, as in the code of 2018 (`--epochs 1` is the paper's).
 set -e

@@ -1,6 +1,7 @@
 #!/bin/sh
 # From the agent of laptop.sh, which has to have run, to the shipped one, on 2 cores. Safe to run again: every step goes
-# on where it was, or is skipped. Needs the environment of `make setup`, 5 GB of disk and 3 GB of memory.
+# on where it was, or is skipped. Needs the environment of `make setup`, 5 GB of disk and 3 GB of memory, 0.8 GB more for each core
+# beyond two.
 # Times were measured on 2 cores of an AMD EPYC that had other work too.
 set -e
 cd "$(dirname "$0")/.."
