@@ -8,21 +8,24 @@ class Batches:
 
     episodes: numbers of those to take. length: frames in a sequence (T).
     end_logit: M predicts the end of an episode, and reads a restart flag.
+    max_steps: frames after which an episode is cut off. That is no end, as nothing in the frame foretells it (the 2018
+        code takes it for one).
     """
 
-    def __init__(self, series, episodes, batch_size, length, seed, end_logit):
+    def __init__(self, series, episodes, batch_size, length, seed, end_logit, max_steps):
         self.series, self.episodes, self.batch_size, self.length = series, np.array(episodes), batch_size, length
         self.seed, self.end_logit = seed, end_logit
         self.last = series.starts + series.lengths - 1  # the last frame of each episode
-        self.is_first, self.is_last = np.zeros((2, len(series.mu)), bool)
-        self.is_first[series.starts] = self.is_last[self.last] = True
+        self.is_first, self.is_end = np.zeros((2, len(series.mu)), bool)
+        self.is_first[series.starts] = True
+        self.is_end[self.last[series.lengths < max_steps]] = True
         self.batch = 0  # batches given so far
 
     def __next__(self):
         """A dict of x (B, T, Z + A) and z_next (B, T, Z), float32: the same sampled sequence, shifted by one.
 
         With an end logit, x (B, T, Z + A + 1) ends with the restart flag, 1 where an episode begins, and end (B, T) is
-        1 where the episode's last frame is.
+        1 where the last frame of an episode is that was not cut off.
         """
         rng = np.random.default_rng((self.seed, self.batch))
         self.batch += 1
@@ -30,7 +33,7 @@ class Batches:
         z, action = draw(self.series, frames, rng)
         batch = {"x": np.concatenate([z[:, :-1], action[:, :-1]], axis=-1), "z_next": z[:, 1:]}
         if self.end_logit:
-            restart, batch["end"] = (mask[frames[:, :-1]].astype(np.float32) for mask in (self.is_first, self.is_last))
+            restart, batch["end"] = (mask[frames[:, :-1]].astype(np.float32) for mask in (self.is_first, self.is_end))
             batch["x"] = np.concatenate([batch["x"], restart[..., None]], axis=-1)
         return batch
 

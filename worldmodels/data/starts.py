@@ -2,6 +2,7 @@
 from all over the episodes with the state that M is in there.
 """
 
+import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +39,12 @@ def find_starts(series):
     return [np.round(array * SCALE).astype(int).tolist() for array in first]
 
 
+def starts_facts(folder, midway=False):
+    """{name: sha256} of the file in a folder that says where dreams start."""
+    path = Path(folder) / ("midway.npz" if midway else "initial_z.json")
+    return {f"{path.stem}_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
 def load_starts(folder, z_size):
     """The Starts of a folder's initial_z.json, without states of M. UserError if it is missing or damaged."""
     path = Path(folder) / "initial_z.json"
@@ -59,6 +66,7 @@ def find_midway(rnn, series):
     """
     rng, found = np.random.default_rng(0), []
     times = np.arange(0, series.lengths.max(), EVERY)
+    times[1:] += rng.integers(0, EVERY // 2, len(times) - 1)
     there = [np.flatnonzero(series.lengths > time + BEFORE_END) for time in times]  # episodes that last so long
     shares = np.array([len(episodes) for episodes in there])
     if not shares.any():
@@ -68,7 +76,6 @@ def find_midway(rnn, series):
         if not count:
             continue
         chosen = rng.choice(episodes, count, replace=count > len(episodes))
-        time += rng.integers(0, EVERY // 2) * (time > 0)
         frames = series.starts[chosen][:, None] + np.arange(time + 1)
         h = c = np.zeros((count, rnn.hidden), np.float32)
         if time:

@@ -88,7 +88,7 @@ def train_rnn(
     kind, held_out_frames = (EndlessRows, HELD_OUT_FRAMES) if task.endless_rows else (Sequences, sequence)
 
     def batches(episodes, seed, frames):
-        return kind(series, episodes, batch_size, frames, seed, task.end_logit)
+        return kind(series, episodes, batch_size, frames, seed, task.end_logit, task.max_steps)
 
     losses = train(
         rnn,
