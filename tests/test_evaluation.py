@@ -113,6 +113,19 @@ def test_a_killed_run_goes_on_after_the_episodes_it_has_scored(
     assert [f"episode {k}, " in printed for k in (1, 2, 3)] == [True] * 3
 
 
+def test_episodes_that_end_all_at_once_are_soon_in_the_file(tmp_path, monkeypatch):
+    """Only the first of them is written at once."""
+    path = tmp_path / "scores.json"
+    unfinished = evaluation.Unfinished(path, WHOLE, "this agent")
+    for seed, seconds in enumerate((1.1, 0, 0)):
+        unfinished.saved -= seconds
+        unfinished.add(seed, 900, 40)
+    assert len(evaluation.Unfinished(path, WHOLE, "this agent").results) == 1
+    unfinished.saved -= 1.1
+    unfinished.save_now_and_then()
+    assert len(evaluation.Unfinished(path, WHOLE, "this agent").results) == 3
+
+
 @pytest.mark.parametrize("content", ["[[", "{}", '{"decides": "another agent", "episodes": [[5, 900, 40]]}'])
 def test_what_another_run_has_scored_is_not_counted(tmp_path, content):
     path = tmp_path / "scores.unfinished"

@@ -81,6 +81,15 @@ def test_average_evaluates_the_average_of_the_last_means_and_leaves_the_search_a
     assert read(tmp_path / "plain", "json")[0] == means[-1]
 
 
+def test_an_evaluation_that_is_due_is_of_the_average_that_the_last_command_asks_for(tmp_path):
+    words = ("--eval_steps", "3", "--generations", "3")
+    *played, _ = evolve(tmp_path / "whole", *words).rounds
+    with pytest.raises(KeyboardInterrupt):  # in the evaluation
+        evolve(tmp_path, *words, "--average", "3", queue=LocalQueue(stop_after=sum(map(len, played)) + 1))
+    (evaluation,) = evolve(tmp_path, *words, "--average", "1").rounds
+    np.testing.assert_allclose(evaluation[0].params, read(tmp_path, "json")[0], rtol=1e-6)
+
+
 def test_antithetic_halves_share_seeds_and_common_seeds_are_shared_by_all():
     table = evolution.training_seeds(PLAN, 3, popsize=6)
     assert table.shape == (6, 2) and np.array_equal(table[:3], table[3:]) and np.unique(table).size == 6

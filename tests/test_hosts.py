@@ -76,6 +76,10 @@ YOUR APPLICATION TERMINATED WITH THE EXIT STRING: Killed (signal 9)
 OPENMPI = b"""generation 1
 
 generation 2
+[0.1 0.2
+ 0.3]
+======================================================================
+[1, 2]
 --------------------------------------------------------------------------
 ORTE was unable to reliably start one or more daemons.
 
@@ -85,11 +89,18 @@ This usually is caused by:
 Traceback"""
 
 
+OF_A_USER = b"[0.1 0.2\n 0.3]\n" + b"=" * 70 + b"\n[1, 2]\n"
+
+
 @pytest.mark.parametrize(
     ("said", "passed", "own"),
     [
         (MPICH, b"\x1b[0mgeneration 1\nerror: rank 2 on b was killed\n", "Connection to b closed by remote host."),
-        (OPENMPI, b"generation 1\n\ngeneration 2\nTraceback", "ORTE was unable to reliably start one or more daemons."),
+        (
+            OPENMPI,
+            b"generation 1\n\ngeneration 2\n" + OF_A_USER + b"Traceback",
+            "ORTE was unable to reliably start one or more daemons.",
+        ),
     ],
 )
 def test_what_mpirun_says_is_kept_from_what_the_ranks_say(tmp_path, said, passed, own):

@@ -57,6 +57,11 @@ def test_an_agent_that_explores_plays_random_actions_for_a_share_of_the_time_and
         h.append((policy.agent.h[0].copy(), plain.agent.h[0].copy()))
     random = (np.array(actions) != np.array(own)).any(1)
     assert 0.3 < random.mean() < 0.5
+    shares = [np.isfinite([policy._explore(np.array([0]))[0, 0] for _ in range(20_000)]).mean()]
+    policy = NoisyAgent(CARRACING, moved.best, moved.weights, slots=2, explore=0.9)
+    policy.start(0, Job(1))
+    shares.append(np.isfinite([policy._explore(np.array([0]))[0, 0] for _ in range(20_000)]).mean())
+    np.testing.assert_allclose(shares, [0.4, 0.9], atol=0.02)
     changes = np.flatnonzero(np.diff(random.astype(int)))
     assert len(changes) > 30  # stretches of a few steps each
     assert [(one != other).any() for one, other in h] == random.tolist()

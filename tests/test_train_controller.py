@@ -33,8 +33,8 @@ def test_c_learns_on_what_it_is_said_to_learn_on(untrained):
     for z in ("mean", "sample"):
         world, _ = training_world(CARRACING, untrained.weights, slots=2, z=z)
         assert world.agent.reads == z
-    world, _ = training_world(CARRACING, untrained.weights, slots=2, temperature=0.7)
-    assert world.graph.temperature == 0.7
+    world, facts = training_world(CARRACING, untrained.weights, slots=2, temperature=0.7)
+    assert world.graph.temperature == 0.7 and list(facts) == ["vae", "rnn", "initial_z_sha256"]
 
 
 def spread(queue):
@@ -89,9 +89,11 @@ def test_a_start_that_cannot_be_used_moves_no_log(untrained, tmp_path, init, wor
 def test_a_run_may_start_from_the_log_that_it_replaces(untrained, tmp_path):
     best = tmp_path / f"{NAME}.best.json"
     save_parameters(best, np.full(NUM_PARAMS, 0.5), 1.0)
-    mean, _ = spread(train(untrained, tmp_path, "--init", str(best)))
+    with pytest.raises(KeyboardInterrupt):
+        train(untrained, tmp_path, "--init", str(best), queue=LocalQueue(stop_after=3))
+    assert (tmp_path / "replaced-1" / best.name).exists() and not best.exists()
+    mean, _ = spread(train(untrained, tmp_path, "--init", str(best)))  # the checkpoint knows where it has begun
     assert abs(mean - 0.5) < 0.1
-    assert (tmp_path / "replaced-1" / best.name).exists()
     train(untrained, tmp_path, "--init", str(best), "--generations", "2")
     assert len(read(tmp_path, "hist.json", NAME)) == 2
 

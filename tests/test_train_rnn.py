@@ -60,14 +60,14 @@ def test_the_script_writes_weights_and_what_goes_with_them(folder):
     write_series(folder, z_size=32)
     output = Scripts("carracing").run(folder, "rnn_train.py", "--steps", 3, "--sequence", 20, "--batch_size", 4)
     (line,) = [line for line in output.splitlines() if line.strip() and "|" not in line]  # beside the progress bar
-    assert "nats a dimension on 1 held-out episodes" in line
+    assert "nats a dimension on 2 held-out episodes" in line
     about = note(folder)
     assert about["vae"] == "f" * 64 and about["steps"] == 3
     assert np.shape(note(folder, "initial_z.json")) == (2, 10, 32)
     rnn = CARRACING.make_rnn()
     load_weights(rnn, folder / "weights/rnn.weights.h5", "M")
     assert fingerprint(rnn) == about["rnn"]
-    assert list((folder / "tb/rnn").glob("events*"))
+    assert list((folder / "tb/weights/rnn").glob("events*"))
 
 
 def test_a_finished_run_says_so_and_mends_its_files(folder, capsys):
@@ -125,7 +125,7 @@ def given(monkeypatch):
 
 
 def test_what_m_is_measured_on_it_does_not_learn_from(folder, given):
-    """One of ten episodes is held out, and in each of them z is another."""
+    """Two of ten episodes are held out, and in each of them z is another."""
     train(folder)
     mu = np.load(folder / "series/series.npz")["mu"][:, 0]
 
@@ -133,7 +133,7 @@ def test_what_m_is_measured_on_it_does_not_learn_from(folder, given):
         return set(np.square(batch["z_next"][:, :, None] - mu).sum(-1).argmin(-1).flat)
 
     learned, measured = (set().union(*map(episodes, given[name])) for name in ("learned", "measured"))
-    assert len(learned) == 9 and len(measured) == 1 and not learned & measured
+    assert len(learned) == 8 and len(measured) == 2 and not learned & measured
 
 
 def test_bfloat16_is_another_arithmetic_with_nearly_the_same_losses(folder):
@@ -194,7 +194,7 @@ def test_series_of_another_v_do_not_go_on_with_the_old_m(folder):
 
 
 def test_a_nan_stops_training_and_keeps_the_last_good_weights(folder):
-    with pytest.raises(UserError, match="the loss became NaN"):
+    with pytest.raises(UserError, match="a loss or weight became NaN"):
         train(folder, "--learning_rate", 1e30, "--steps", 50)
     rnn = PLAIN.make_rnn()
     load_weights(rnn, folder / "weights/checkpoints/rnn/last_good.weights.h5", "M")

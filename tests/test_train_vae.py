@@ -30,7 +30,7 @@ def test_it_writes_weights_losses_events_and_a_picture(tmp_path, capsys):
     out = tmp_path / "w/vae.weights.h5"
     load_weights(SMALL.make_vae(), out, "V")
     assert csv_steps(out.with_name("vae.losses.csv"))[-1] == 2  # two episodes of 20 frames
-    (events,) = (tmp_path / "tb/vae").glob("events*")
+    (events,) = (tmp_path / "tb/w/vae").glob("events*")
     *_, last = EventFileLoader(str(events)).Load()
     assert last.step == 2 and {value.tag for value in last.summary.value} > {"loss", "kl", "held_out_reconstruction"}
 

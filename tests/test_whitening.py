@@ -11,6 +11,7 @@ from worldmodels.dream import STEPS, Dreams
 from worldmodels.evolving.strategy import CMAES, transform
 from worldmodels.evolving.whitening import FLOOR, second_moment, whitening_matrix
 from worldmodels.rollout import Environments, Job, run_episodes
+from worldmodels.scripts.cli import UserError
 
 VARIANCES = np.array([9.0, 1.0, 0.1, 0.01])  # of four things that C reads, which are mixed by a rotation
 ROTATION = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]
@@ -88,8 +89,8 @@ def test_in_a_dream_it_is_of_every_so_many_steps():
     set_weights(rnn, kernel=rng.normal(size=rnn.kernel.shape))
     params = rng.normal(size=controller.num_params).astype(np.float32)
 
-    def world(record=False):
-        return Dreams(rnn, STARTS, 1.0, controller, lambda x: x, 2, 50, record=record)
+    def world(record=False, max_steps=50):
+        return Dreams(rnn, STARTS, 1.0, controller, lambda x: x, 2, max_steps, record=record)
 
     rows = []
     for episode in run_episodes(world(record=True), [Job(seed, params) for seed in (3, 4, 5)]):
@@ -102,3 +103,5 @@ def test_in_a_dream_it_is_of_every_so_many_steps():
     assert len(rows) == 3 * 2 and np.ptp(rows, axis=0).all()  # after 20 and 40 of 50 steps; everything varies
     expected = np.mean([np.outer(row, row) for row in rows], axis=0)
     np.testing.assert_allclose(second_moment(world(), params, (3, 4, 5)), expected, rtol=1e-4)
+    with pytest.raises(UserError, match="--whiten: no dream has gone on"):
+        second_moment(world(max_steps=STEPS), params, (3, 4, 5))

@@ -196,7 +196,7 @@ def fitness(plan, solutions, returns):
 
 def evaluate(queue, plan, state, pace):
     """Score the mean of the distribution on held-out seeds, the same each time; keep it if it is the best so far."""
-    began, mean = time.monotonic(), np.mean(state.means, axis=0)
+    began, mean = time.monotonic(), np.mean(state.means[-plan.average :], axis=0)
     jobs = [(seed, np.float32(mean)) for seed in itertools.islice(seeds.EVALUATION, plan.eval_episodes)]
     scores, steps = play(queue, jobs, f"evaluation at generation {state.generation}", state)
     score, std = float(scores.mean()), float(scores.std())

@@ -12,7 +12,7 @@ from worldmodels.playing.video import enlarge, write_video
 
 PREVIEW, SHEET = "preview.gif", "contact_sheet.png"
 ROWS, COLUMNS, GAP = 10, 10, 1  # of the contact sheet: rollouts, moments of each, pixels around a picture
-BARS, BAR = 12, 40  # of the histogram: at most so many, of at most so many characters
+BARS, BAR = 12, 40  # of the histogram: about so many, of at most so many characters
 MEANINGS = (
     "`[0]` is the reset frame, `[t + 1]` the one after `actions[t]`",
     "`[t]` was taken on seeing `observations[t]`",

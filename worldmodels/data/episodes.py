@@ -40,9 +40,13 @@ def list_episodes(folder):
     return sorted(places, key=places.get)
 
 
-def hold_out(files, share=0.05):
-    """Split files into those to train on and the last 5 % to measure on (at least one, if there are two)."""
+def hold_out(files, share=0.05, even=False):
+    """Split files into those to train on and the last 5 % to measure on (at least one, if there are two).
+
+    even: hold out an even number, so that no episode is parted from its mirror image, which follows it in a series.
+    """
     count = min(max(1, round(len(files) * share)), len(files) - 1)
+    count += even and len(files) > 2 and count % 2
     return files[: len(files) - count], files[len(files) - count :]
 
 

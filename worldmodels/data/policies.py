@@ -113,7 +113,7 @@ class NoisyAgent:
         self.agent = Agent(*parts, task.to_action, slots, task.max_steps, trained.z)
         self.random = HeldActions(task, slots)
         held = (1 + self.random.longest) / 2  # steps, on average
-        self.begins = explore / (1 - explore) / held  # the probability of a random action after one of its own
+        self.begins = explore / (explore + (1 - explore) * held)  # the probability of a random action, if none is held
 
     def start(self, slot, job):
         rng = job.rng().spawn(1)[0]  # the agent itself draws z's noise from job.rng()

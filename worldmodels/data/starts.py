@@ -42,7 +42,8 @@ def find_starts(series):
 def starts_facts(folder, midway=False):
     """{name: sha256} of the file in a folder that says where dreams start."""
     path = Path(folder) / ("midway.npz" if midway else "initial_z.json")
-    return {f"{path.stem}_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    with reading(path, "where dreams start", "run rnn_train.py again"):
+        return {f"{path.stem}_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def load_starts(folder, z_size):

@@ -70,7 +70,7 @@ class Log:
         """UserError if the workers have not loaded what the checkpoint's generations were played with."""
         if state.facts is None:
             state.facts = facts
-        if changed := [str(name) for name in {**state.facts, **facts} if state.facts.get(name) != facts.get(name)]:
+        if changed := [str(name) for name, fact in state.facts.items() if facts.get(name) != fact]:
             raise UserError(
                 f"{', '.join(changed)} changed since {self.checkpoint} was written: bring the former weights back, "
                 "or start anew with another --log"

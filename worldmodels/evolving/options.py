@@ -9,7 +9,7 @@ from worldmodels.evolving import evosax_strategy
 from worldmodels.evolving.strategy import OPTIMIZERS
 from worldmodels.parallel.hosts import number_or_hosts
 from worldmodels.parallel.processes import available_cores
-from worldmodels.scripts.cli import non_negative_int, positive_float, positive_int
+from worldmodels.scripts.cli import non_negative_int, positive_float, positive_int, seed
 
 # What may not change between a start and the next: the rest (how long, how fast) may.
 ESSENTIAL = ("controller", "z", "optimizer", "popsize", "num_episode", "sigma_init", "constant_sigma", "mean_rate")
@@ -61,7 +61,7 @@ def add_options(parser, task, slots=32):
     add("-n", "--workers", "--num_worker", dest="workers", type=number_or_hosts, default=available_cores(),
         metavar="N or HOST[:N],...", help="processes that play; a:8,b is 8 on host a, and one a core on host b. One "
         "more, which uses almost no CPU, leads them. Under an mpirun of your own: its ranks less one")  # fmt: skip
-    add("-s", "--seed", type=non_negative_int, default=0, help="of the candidates and of the episodes they play")
+    add("-s", "--seed", type=seed, default=0, help="of the candidates and of the episodes they play")
 
     add = parser.add_argument_group("files").add_argument
     add("--weights", metavar="DIR", default="weights", help="folder of V and M, which stay as they are")

@@ -120,14 +120,13 @@ class CMAES:
     def __getstate__(self):
         """Numbers and arrays alone: cma's objects hold functions, and texts that it evaluates."""
         numbers = {name: attributes[attribute] for name, (attributes, attribute) in self._fields().items()}
-        state = {"matrix": self.matrix, "random": self.normal.generator, "es": numbers if self.es.countiter else None}
-        return state | ({"start": self.start} if self.imitation else {})
+        es = numbers if self.es.countiter else None
+        return {"start": self.start, "matrix": self.matrix, "random": self.normal.generator, "es": es}
 
     def __setstate__(self, state):
         """Of a strategy that was made with the same options. ValueError, or another error, for any other state."""
         self.matrix = state["matrix"]
-        if self.imitation:
-            self.start = np.reshape(np.asarray(state["start"], float), self.start.shape)
+        self.start = np.reshape(np.asarray(state["start"], float), self.start.shape)
         vars(self).pop("es", None)
         if state["es"] is not None:
             self.es.tell(self.es.ask(), list(range(self.es.popsize)))  # now it has all that it will ever have

@@ -11,6 +11,7 @@ import numpy as np
 
 from worldmodels.parallel import ranks
 from worldmodels.rollout import Job, run_episodes
+from worldmodels.scripts.cli import UserError
 from worldmodels.scripts.progress import FrameProgress
 
 FLOOR = 0.02  # added to the second moment's eigenvalues: a component below it counts as noise (z's own noise is 1)
@@ -37,6 +38,8 @@ def second_moment(world, params, seeds):
     else:
         reader = world = _DreamReader(world)
     play("what C reads", world, params, seeds)
+    if not reader.count:
+        raise UserError("--whiten: no dream has gone on for more than some steps: train M for longer, or leave it out")
     return reader.total / reader.count
 
 

@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import shlex
 import sys
 from pathlib import Path
 
@@ -51,5 +52,5 @@ def machine():
 
 
 def command():
-    """The command line as it was typed, without folders: `python model.py norender ...`."""
-    return " ".join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+    """The command line, for a shell in the folder of the script: `python model.py norender ...`."""
+    return shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])

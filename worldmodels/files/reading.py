@@ -58,16 +58,23 @@ def _int(text):
     return int(text)
 
 
-def load_npz(path, keys, what="this file", remedy="restore it or make it again"):
-    """The arrays named `keys` of an .npz file, as a list in that order; no Python objects, so no code is run."""
+@contextlib.contextmanager
+def open_npz(path, what, remedy):
+    """What an .npz file holds, {name: array}, to be read in this block; no Python objects, so no code is run."""
     with reading(path, what, remedy), open(path, "rb") as file:
         if not zipfile.is_zipfile(file):  # of such a file numpy says how to run the code in it
             raise ValueError("it is no whole .npz file")
         file.seek(0)
         with np.load(file, allow_pickle=False) as data:
-            if missing := [key for key in keys if key not in data]:
-                raise ValueError(f"it has no array named {', '.join(missing)}")
-            return [data[key] for key in keys]
+            yield data
+
+
+def load_npz(path, keys, what="this file", remedy="restore it or make it again"):
+    """The arrays named `keys` of an .npz file, as a list in that order."""
+    with open_npz(path, what, remedy) as data:
+        if missing := [key for key in keys if key not in data]:
+            raise ValueError(f"it has no array named {', '.join(missing)}")
+        return [data[key] for key in keys]
 
 
 def read_npy_header(file):

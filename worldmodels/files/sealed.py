@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from worldmodels.files.reading import reading
+from worldmodels.files.reading import open_npz
 from worldmodels.files.writing import save_npz
 
 
@@ -17,7 +17,7 @@ def save_sealed(path, about, arrays):
 
 def load_sealed(path, what, remedy):
     """about and arrays, exactly as they were written: a file of anything else is a UserError (see `reading`)."""
-    with reading(path, what, remedy), np.load(path, allow_pickle=False) as data:
+    with open_npz(path, what, remedy) as data:
         arrays = dict(data)
         if "sha256" not in arrays:
             raise ValueError("it has no checksum: another version of this program wrote it")

@@ -22,7 +22,7 @@ def number_or_hosts(text):
     if text.lstrip("-").isdigit():
         return positive_int(text)
     hosts = [part.strip().partition(":") for part in text.split(",")]
-    if not all(re.fullmatch(r"\w[\w.-]*", name) and (number or not colon) for name, colon, number in hosts):
+    if not all(re.fullmatch(r"\w[\w.-]*", name, re.ASCII) and (number or not colon) for name, colon, number in hosts):
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor like a:8,b:16 (host:number)")
     return tuple((name, positive_int(number) if colon else None) for name, colon, number in hosts)
 

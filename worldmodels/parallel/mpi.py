@@ -22,7 +22,7 @@ from worldmodels.parallel.share import Share, even_share
 from worldmodels.scripts import cli
 
 CHUNK = 8  # at most so many jobs in one message: a worker waits up to some milliseconds for each
-BEAT = 10  # seconds from one word of every worker's to the next, however long it computes
+BEAT = 30  # seconds between two words of a worker's, however long it computes; it would spin at the 64th that is unread
 SILENCE = 180  # seconds without a word after which a worker counts as lost: MPI may not notice a host that is gone
 PATIENCE = 1800  # the same for a worker that hears nothing from rank 0, which may have long to do and has no beat
 
@@ -108,7 +108,7 @@ class Queue:
         return first[1]
 
     def run(self, jobs, advanced):
-        """Have every job played; yield the results. No worker holds more than an even share of the jobs at once.
+        """Have every job played; yield the results. No worker plays more than an even share of the jobs at once.
 
         advanced(frames): called now and then with the frames that a worker has played since (Share.advanced).
         """

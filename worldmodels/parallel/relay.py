@@ -3,9 +3,12 @@
 It blames the wrong rank, at length. The one line that a rank reports (ranks.report) says more.
 """
 
+import re
 import threading
 
-OWN = (b"[", b"ssh: ", b"Connection to ", b"client_loop: ", b"Killed by signal")  # how lines of mpirun or ssh begin
+# How lines of mpirun or ssh begin: [mpiexec@host], [proxy:0@host], [host:pid], ...
+OWN = re.compile(rb"\[(mpiexec@|proxy:|[^\s\]]+:\d+\])|ssh: |Connection to |client_loop: |Killed by signal")
+MPICH_RULE, OPENMPI_RULE = re.compile(rb"={83,}"), re.compile(rb"-{74}")
 
 
 class Relay(threading.Thread):
@@ -49,11 +52,11 @@ class Relay(threading.Thread):
 
     def _passes(self, line):
         """Whether a line is one of the ranks', and not dropped."""
-        if line.startswith(b"=" * 60):
+        if MPICH_RULE.fullmatch(line):
             self.inside = b"="  # a text of MPICH, to the end
-        elif line.startswith(b"-" * 60) and self.inside != b"=":
+        elif OPENMPI_RULE.fullmatch(line) and self.inside != b"=":
             self.inside = b"" if self.inside else b"-"  # a text of Open MPI, which ends as it begins
-        elif self.inside or line.startswith(OWN):
+        elif self.inside or OWN.match(line):
             self.own.append(line.decode(errors="replace"))
         elif not self.reported:
             self.reported = line.startswith(b"error: ")

@@ -2,12 +2,14 @@
 
 import contextlib
 import functools
+import os
 import time
 from pathlib import Path
 
 import numpy as np
 
 from worldmodels.computing.device import note, use
+from worldmodels.data.starts import starts_facts
 from worldmodels.files import provenance
 from worldmodels.files.reading import load_json
 from worldmodels.files.writing import make_folder, save_json
@@ -57,7 +59,8 @@ def evaluate(
     found = find_agent(task, controller, weights)  # wrong files are found before any process starts
     if dream:
         temperature = temperature or found.temperature
-        where, facts = f"{where}{temperature:g}", found.facts | {"temperature": temperature}
+        where = f"{where}{temperature:g}"
+        facts = found.facts | {"temperature": temperature} | starts_facts(found.folder)
     else:
         facts = found.facts | {"precision": precision, "z": z or found.z}
     facts |= note(device)
@@ -113,7 +116,8 @@ class Unfinished:
         part = "" if shard == WHOLE else f".{shard.start + 1}_of_{shard.step}"
         self.path = path.with_suffix(f"{part}.unfinished")
         self.decides, self.results = decides, {}  # {seed: (score, steps)}
-        self.saved, self.shards = time.monotonic(), []  # the files of shards that count
+        self.known, self.saved = 0, time.monotonic()  # how many results are in the file, and since when
+        self.shards = []  # the files of shards that count
         self._read(self.path)
         if not part:
             for file in sorted(path.parent.glob(f"{path.stem}.[0-9]*_of_*.unfinished")):  # not .bfloat16.1_of_2
@@ -122,6 +126,7 @@ class Unfinished:
                 else:
                     print(f"{file} does not count: it is damaged, or was made with other options or versions")
         if self.results:
+            self.known = len(self.results)
             print(f"going on after {len(self.results)} episodes that an earlier run has scored")
 
     def _read(self, file):
@@ -135,13 +140,17 @@ class Unfinished:
 
     def add(self, seed, score, steps):
         self.results[seed] = score, steps
-        if time.monotonic() - self.saved > SAVE_SECONDS:
+        self.save_now_and_then()
+
+    def save_now_and_then(self):
+        """Many episodes may end at once, and then none for long: so call it also when none has."""
+        if len(self.results) > self.known and time.monotonic() - self.saved > SAVE_SECONDS:
             self.save()
 
     def save(self):
         episodes = [(seed, *result) for seed, result in self.results.items()]
         save_json(self.path, {"decides": self.decides, "episodes": episodes})
-        self.saved = time.monotonic()
+        self.known, self.saved = len(self.results), time.monotonic()
 
     def remove(self):
         for file in [self.path, *self.shards]:
@@ -157,7 +166,12 @@ def score_all(jobs, work, workers, unfinished, longest):
     results, printed = unfinished.results, 0
     missing = [job for job in jobs if job.seed not in results]
     with FrameProgress("playing", len(missing), longest) as progress:
-        played = run_in_processes(work, missing, min(workers, len(missing)), progress.advanced)
+
+        def advanced(frames):
+            progress.advanced(frames)
+            unfinished.save_now_and_then()
+
+        played = run_in_processes(work, missing, min(workers, len(missing)), advanced)
         while True:
             while printed < len(jobs) and jobs[printed].seed in results:
                 score, steps = results[jobs[printed].seed]
@@ -181,6 +195,7 @@ def score_jobs(task, controller, slots, world, jobs):
 
 
 def file_name(task, where, seed, episodes, facts, z):
-    """task.where.seed<first>.<episodes>.<hash of C>[.precision][.device][.z].json: what is unusual is named."""
-    rough = [name for name in (facts.get("precision"), facts.get("device"), z) if name not in (None, "float32")]
-    return ".".join([task.name, where, f"seed{seed}", str(episodes), facts["parameters_sha256"][:8], *rough, "json"])
+    """task.where.seed<first>.<episodes>.<hash of C>[.precision][.device][.z][.backend].json: the unusual is named."""
+    how = facts.get("precision"), facts.get("device"), z, os.environ.get("KERAS_BACKEND")
+    unusual = [name for name in how if name not in (None, "float32", "tensorflow")]
+    return ".".join([task.name, where, f"seed{seed}", str(episodes), facts["parameters_sha256"][:8], *unusual, "json"])

@@ -101,8 +101,8 @@ def run(main):
         return
     except UserError as error:
         code, line = 2, f"error: {error}\n"
-    except KeyboardInterrupt:
-        code, line = 130, "interrupted: run the same command again\n"
+    except KeyboardInterrupt as end:
+        code, line = 130, f"interrupted: run the same command again{end}\n"
     except BrokenPipeError:  # `| head` closed our output
         code, line = 141, ""
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from worldmodels.files.reading import reading
 from worldmodels.files.sealed import load_sealed, save_sealed
-from worldmodels.files.weights import save_weights
+from worldmodels.files.weights import all_finite, save_weights
 from worldmodels.scripts.cli import UserError
 
 WORDS = "the checkpoint of this training", "start over with --restart"
@@ -19,6 +19,7 @@ class Checkpoint:
         self.model, self.stream, self.settings = model, stream, settings
 
     def save(self, step):
+        self.check(step)
         about = {"step": step, "stream": self.stream.state, "settings": self.settings}
         save_sealed(self.path, about, {name: variable.numpy() for name, variable in self._variables().items()})
 
@@ -43,14 +44,19 @@ class Checkpoint:
     def remove(self):
         self.path.unlink(missing_ok=True)
 
-    def stop_at_nan(self, step):
-        """Put the model back to the last good weights and save them beside the checkpoint. Returns the words for it."""
+    def check(self, step):
+        """UserError if a weight of the model is not finite: that may be so where the loss is."""
+        if not all_finite(self.model):
+            raise self.lost(step)
+
+    def lost(self, step):
+        """Put the model back to the last good weights and save them beside the checkpoint. Returns the UserError."""
         good = self.load()
         path = self.path.with_name("last_good.weights.h5")
         save_weights(self.model, path)
-        return (
-            f"the loss became NaN at step {step:,}. The last good weights, of step {good:,}, are in {path}: "
-            "run the same command with a lower --learning_rate to go on from there"
+        return UserError(
+            f"a loss or weight became NaN by step {step:,}. The last good weights, of step {good:,}, are in {path}: "
+            "run the same command with a lower --learning_rate, and without --restart, to go on from there"
         )
 
     def _variables(self):

@@ -6,7 +6,7 @@ import signal
 
 @contextlib.contextmanager
 def deferred_interrupts():
-    """Ctrl-C and `kill` wait for the end of the block, which finds them in the list that this yields.
+    """Ctrl-C, `kill` and a closed terminal wait for the end of the block, which finds them in the list yielded here.
 
     The second one does not wait. A signal that is ignored, as Ctrl-C is in a shell script's background, stays so.
     """
@@ -22,7 +22,7 @@ def deferred_interrupts():
         for number, handler in former.items():
             signal.signal(number, handler)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
             former[number] = signal.signal(number, note)
     try:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from worldmodels.files.locking import lock
 from worldmodels.files.provenance import origin
 from worldmodels.files.reading import load_json, reading
-from worldmodels.files.weights import all_finite, save_weights
+from worldmodels.files.weights import save_weights
 from worldmodels.files.writing import make_folder, refuse_folder, save_json
 from worldmodels.scripts.cli import UserError
 from worldmodels.training.checkpoint import Checkpoint
@@ -54,7 +54,10 @@ def train(model, stream, held_out, out, steps, settings, tensorboard=None, resta
         names = [metric.name for metric in model.metrics]
         losses = Losses(out.with_name(f"{name}.losses.csv"), tensorboard, step, names)
         note_start(out.with_name(f"{name}.run.json"), step, steps, settings)
-        measured = _loop(model, stream, held_out, steps, step, checkpoint, losses)
+        try:
+            measured = _loop(model, stream, held_out, steps, step, checkpoint, losses)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(", without --restart" if restart else "") from None
         save_weights(model, out)
         checkpoint.save(steps)  # after the weights: what says "finished" comes last
         return measured
@@ -84,14 +87,13 @@ def _loop(model, stream, held_out, steps, step, checkpoint, losses):
             recent.append(model.train_on_batch(next(stream), return_dict=True))
             step += 1
             if not math.isfinite(recent[-1]["loss"]):
-                raise UserError(checkpoint.stop_at_nan(step))
+                raise checkpoint.lost(step)
             row = _mean(recent)
             bar.set_postfix({name: f"{value:.4g}" for name, value in (row | measured).items()}, refresh=False)
             bar.update()
             due = step == steps or time.monotonic() - saved > CHECKPOINT_SECONDS
             if due:
-                if not all_finite(model):
-                    raise UserError(checkpoint.stop_at_nan(step))
+                checkpoint.check(step)
                 if step < steps:
                     checkpoint.save(step)
                 measured = {f"held_out_{name}": value for name, value in measure(model, held_out).items()}
@@ -101,7 +103,7 @@ def _loop(model, stream, held_out, steps, step, checkpoint, losses):
                 _write(losses, step, row, checkpoint)
             if due:
                 losses.draw(steps)
-            if interrupts and step < steps:
+            if interrupts:
                 checkpoint.save(step)
                 break
     return measured

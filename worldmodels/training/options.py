@@ -12,7 +12,7 @@ def add_options(parser, *, data, out, rows, learning_rate, choices, schedule):
     add("--data", default=data[0], help=data[1])
     add("--init", metavar="FILE",
         help="weights to start from in place of random ones, such as those trained on fewer episodes")  # fmt: skip
-    add("--out", default=out, help="file for the trained weights; all else that is written goes beside it")
+    add("--out", default=out, help="file for the trained weights; all but --tensorboard goes beside it")
     add("--batch_size", type=positive_int, default=100, help=f"{rows} in a batch")
     schedules.add_options(parser, choices, schedule, learning_rate)
     add("--seed", type=seed, default=1, help=f"of the first weights, the order of {rows} and the noise")

@@ -1,17 +1,17 @@
 """Evolving a task's C: V, M and the strategy put together for worldmodels.evolution.evolve."""
 
 import functools
-import hashlib
-from pathlib import Path
 
 import numpy as np
 
 from worldmodels.computing.device import use
 from worldmodels.controller import load_parameters
+from worldmodels.data.starts import starts_facts
 from worldmodels.evolution import Plan, evolve, player
 from worldmodels.evolving import evosax_strategy
 from worldmodels.evolving.evosax_strategy import Evosax
 from worldmodels.evolving.options import ESSENTIAL, log_name
+from worldmodels.evolving.state import checkpoint_path
 from worldmodels.evolving.strategy import CMAES
 from worldmodels.evolving.whitening import second_moment, whitening_matrix
 from worldmodels.parallel import ranks
@@ -34,9 +34,10 @@ def train_controller(task, options):
     if ranks.leads():  # a worker finds out for itself, and then says on which host
         check_options(options)
         check_world_model(options.weights)
-        if options.imitate:
+        begun = checkpoint_path(options.log, log_name(task, options)).exists()  # it knows from where
+        if options.imitate and not begun:
             check_world_model(options.imitate, "--imitate")
-        elif options.init:
+        elif options.init and not begun:
             start, _ = load_parameters(options.init, len(start))
             if not ranks.launched():
                 say_what_it_learned_with(options.init, options.weights)
@@ -147,8 +148,8 @@ def training_world(
     else:
         world = dreams(task, weights, rnn, controller, slots, temperature, median_ends, midway)
     facts = {"vae": fingerprint(vae), "rnn": fingerprint(rnn)}
-    if midway:
-        facts["midway_sha256"] = hashlib.sha256((Path(weights) / "midway.npz").read_bytes()).hexdigest()
+    if temperature is not None:
+        facts |= starts_facts(weights, midway)
     return world, facts
 
 
