@@ -16,7 +16,7 @@
 # Each does its own set-up: a virtual environment in .venv, packages from wheels; no sudo, no compiler, no display.
 
 SYSTEM_PYTHON ?= $(shell command -v python3.11 || command -v python3)
-PYTHON = $(CURDIR)/.venv/bin/python
+PYTHON = "$(CURDIR)/.venv/bin/python"
 THREADS ?= $(shell nproc 2>/dev/null || echo 1)
 ROLLOUTS ?= 20
 PORT ?= 8000

@@ -91,10 +91,14 @@ def measure(task, step, folder):
     words = [word.format(shipped=task.shipped) for word in step.command.split()]
     script = subprocess.Popen([sys.executable, task.folder / words[0], *words[1:]], cwd=folder)
     peaks = {}
-    while script.poll() is None:
-        for pid, size in memory(script.pid).items():
-            peaks[pid] = max(size, peaks.get(pid, 0))
-        time.sleep(SECONDS)
+    try:
+        while script.poll() is None:
+            for pid, size in memory(script.pid).items():
+                peaks[pid] = max(size, peaks.get(pid, 0))
+            time.sleep(SECONDS)
+    finally:  # if we are killed
+        script.terminate()
+        script.wait()
     if script.returncode:
         raise UserError(f"{words[0]} ended with code {script.returncode}")
     largest = max(peaks, key=peaks.get)

@@ -10,6 +10,9 @@ A hit takes 21 to 168 of the player's health of 100, so about half the hits kill
 any sign of it: so the time until the first hit in the game counts as a world, too.
 """
 
+import contextlib
+import tempfile
+
 import numpy as np
 from backends import RESULTS
 from tqdm import tqdm
@@ -54,7 +57,11 @@ class Health:
         self.game, self.health = vizdoom.DoomGame(), vizdoom.GameVariable.HEALTH
         set_up(self.game, RESOLUTION)
         self.game.add_available_game_variable(self.health)
-        self.game.init()
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.chdir(folder),
+        ):  # where ViZDoom makes a folder
+            self.game.init()
 
     def first_hit(self, env):
         """The first tic that hurt the player in the episode that a DoomTakeCover has just played; 2,100 if none did."""

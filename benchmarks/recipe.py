@@ -34,9 +34,13 @@ def timed(command, folder, before=0.0):
     _, *words = shlex.split(command)
     start = time.monotonic()
     script = subprocess.Popen([sys.executable, *words], cwd=folder)
-    while script.poll() is None:
-        time.sleep(SECONDS)
-        yield before + time.monotonic() - start
+    try:
+        while script.poll() is None:
+            time.sleep(SECONDS)
+            yield before + time.monotonic() - start
+    finally:  # if we are killed
+        script.terminate()
+        script.wait()
     if script.returncode:
         raise UserError(f"{command} ended with code {script.returncode}")
 

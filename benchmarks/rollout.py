@@ -97,7 +97,7 @@ def measure(*, slots, steps, precision, controller):
     world.envs[0].reset(seed=0)  # loads the compiled renderer
     world.agent.act(np.arange(slots), np.zeros((slots, 64, 64, 3), np.uint8))  # traces the graph
     env_speed = measure_env(world.envs, steps // 4, np.array([0.05, 0.3, 0], np.float32))
-    v_speed = measure_v(trained.vae.encoder, world.agent.rows(slots), steps // 4)
+    v_speed = measure_v(trained.vae.encoder, world.agent.programs.of(slots)[0], steps // 4)
     loop_speed, shares = measure_loop(world, trained.params, v_speed)
     print(f"one core, {slots} environments in lockstep, {precision}")
     for name, speed in (("env only", env_speed), ("V only", v_speed), ("whole loop", loop_speed)):

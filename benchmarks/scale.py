@@ -124,7 +124,9 @@ def car():
 
 
 def measure_generation(queue, popsize=64, episodes=2, patience=100):
-    """The first generation of step 5 in recipes/laptop.sh: its episodes' lengths, and the steps of the batches."""
+    """A first generation like that of step 5 in recipes/laptop.sh, but with the shipped V and M, a drawn z and float32:
+    its episodes' lengths, and the steps of the batches.
+    """
     queue.facts()
     candidates = np.float32(CMAES(np.zeros(PARAMETERS), 0.1, popsize, seed=1).ask())
     seeds = training_seeds(Plan(num_episode=((1, episodes),), pairing="common", seed=1), 1, popsize)

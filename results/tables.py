@@ -147,11 +147,11 @@ def expert_rollouts():
 
 
 def what_c_reads():
-    """Of the runs of ablation.sh whose log is there."""
+    """Of the runs of ablation.sh that have been scored."""
     rows, paper = [], dict(published.CARRACING)
     for kind, (words, row) in READS.items():
         logs = [f"log/ablation/{kind}/{seed}" for seed in (1, 2)]
-        scores = [score("carracing", "ours", log) if (ROOT / "carracing" / log).exists() else "" for log in logs]
+        scores = [score("carracing", "ours", log) if scored("carracing", "ours", log) else "" for log in logs]
         if any(scores):
             rows.append((words, *scores, paper.get(row, "")))
     return Table("carracing/README.md", "What C has to read", ("C reads", "seed 1", "seed 2", "paper"), rows)
@@ -290,15 +290,22 @@ def score(task, world, folder):
     return mean_and_std(result(task, world, folder))
 
 
+def scored(task, world, folder):
+    """Whether there is a C in a folder of a task, and its result."""
+    controllers = list((ROOT / task / folder).glob("*.best.json"))
+    return len(controllers) == 1 and (RESULTS / result_name(task, world, controllers[0])).exists()
+
+
 def result(task, world, folder, episodes=EPISODES):
     """The JSON that model.py wrote of the C in a folder of a task, in a world."""
-    controllers = sorted((ROOT / task / folder).glob("*.best.json"))
+    controllers = list((ROOT / task / folder).glob("*.best.json"))
     if len(controllers) != 1:
         raise UserError(f"{len(controllers)} files {task}/{folder}/*.best.json: the tables take one")
-    pattern = f"{task}.{world}.seed{TEST.start}.{episodes}.{fingerprint_in_file(controllers[0])[:8]}.json"
-    if len(paths := sorted(RESULTS.glob(pattern))) != 1:
-        raise UserError(f"{len(paths)} files {RESULTS.name}/{pattern} for the table: score that C with model.py")
-    return raw(paths[0].name)
+    return raw(result_name(task, world, controllers[0], episodes))
+
+
+def result_name(task, world, controller, episodes=EPISODES):
+    return f"{task}.{world}.seed{TEST.start}.{episodes}.{fingerprint_in_file(controller)[:8]}.json"
 
 
 def mean_and_std(result):

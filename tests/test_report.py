@@ -54,12 +54,13 @@ def page_on(folder, **options):
 
 
 def test_an_evolution_a_training_a_test_and_a_video_are_on_one_page_that_needs_nothing_else(tmp_path):
-    evolve(tmp_path / "log")
+    evolve(tmp_path / "log.seed2")
     line_run(tmp_path / "w" / "a.weights.h5", steps=3, settings={"seed": 7})
     test = {"task": "quadratic", "world": "home", "parameters_sha256": "ab" * 32, "mean": 2, "std": 1, "scores": [1, 3]}
     (tmp_path / "quadratic.home.seed5.2.abababab.json").write_text(json.dumps(test))
     (tmp_path / "a drive.mp4").write_bytes(b"a video")
     page = page_on(tmp_path, published=PUBLISHED)
+    assert "is damaged" not in page.words
     assert len(page.pictures) == 4  # scores, the comparison, an evolution, a training
     for source in page.pictures:
         kind, _, data = source.partition(",")

@@ -6,14 +6,17 @@ const KEYS = {
 };
 
 export class Hands {
-  /** pad: the element with the buttons. onHold(): called when something goes down; onRestart(): at R. */
-  constructor(pad, { active, onHold, onRestart }) {
+  /**
+   * pad: the element with the buttons. means(name): whether that does anything now. onHold(): called when something
+   * goes down; onRestart(): at R.
+   */
+  constructor(pad, { active, means, onHold, onRestart }) {
     this.held = new Set();
     addEventListener("keydown", (event) => {
       if (!active() || event.ctrlKey || event.metaKey || event.altKey) return;
       const slides = event.target.type === "range" && event.key.startsWith("Arrow"); // the slider's own keys
       if (event.code === "KeyR" && !event.repeat) onRestart();
-      if (!(event.code in KEYS) || slides) return;
+      if (!(event.code in KEYS) || !means(KEYS[event.code]) || slides) return;
       event.preventDefault(); // no scrolling
       this.hold(KEYS[event.code], onHold);
     });

@@ -16,6 +16,7 @@ let restarting = false;
 
 const hands = new Hands(part(".pad"), {
   active: () => !page.hidden,
+  means: (name) => task?.holds.includes(name),
   onHold: () => letPlay(false), // who presses a key wants to play
   onRestart: restart,
 });
@@ -72,13 +73,16 @@ async function run(mine) {
     due = Math.max(due + interval, now - interval / 2); // what is lost is not made up for
     await mine.step(Number(slider.value), letsPlay() ? null : task.action(hands.held));
     await show(mine);
+    if (dream !== mine) return;
     part(".speed").textContent = speed.count(now);
     if (mine.ended) say(`The dream ended after ${mine.steps.toLocaleString("en")} frames.`, true);
   }
 }
 
-async function show({ agent, state, steps, action }) {
+async function show(mine) {
+  const { agent, state, steps, action } = mine;
   const image = await agent.picture(state.z);
+  if (dream !== mine) return; // another one is shown by now
   part(".picture").getContext("2d").putImageData(image, 0, 0);
   drawZ(state.z);
   part(".count").textContent = `frame ${steps.toLocaleString("en")} of ${agent.about.max_steps.toLocaleString("en")}`;
@@ -111,11 +115,13 @@ function meter(name) {
 /** How many frames a second were shown, counted anew each second. */
 class Speed {
   frames = 0;
-  since = null;
+  since = 0;
+  last = -Infinity;
   words = "";
 
   count(now) {
-    this.since ??= now;
+    if (now - this.last > 1000) [this.frames, this.since] = [0, now]; // after a pause
+    this.last = now;
     if (now - this.since >= 1000) {
       this.words = `${Math.round((1000 * this.frames) / (now - this.since))} frames/s`;
       this.frames = 0;

@@ -6,9 +6,9 @@ export const TASKS = {
   carracing: {
     title: "The dream of a car",
     about:
-      "M has seen a car that drove at random. It dreams of roads, of grass and of how the car moves. The first frame " +
-      "is a real one. All that follows is made up. This M knows of no crash and no end: a dream stops after 1,000 " +
-      "frames.",
+      "M has seen a car that drove at random, and one that an agent drove. It dreams of roads, of grass and of how the " +
+      "car moves. The first frame is a real one. All that follows is made up. This M knows of no crash and no end: a " +
+      "dream stops after 1,000 frames.",
     keys: "Arrow keys or WASD: steer, gas, brake. R: restart.",
     hint: "At 0.1 the road hardly changes. At 2 bends come and go, and at times the road is lost.",
     holds: ["left", "right", "down", "up"],

@@ -89,8 +89,8 @@ def find(folders):
     problems = []
 
     def load(pattern, function):
-        matching = fnmatch.filter(map(str, paths), f"*{pattern}")
-        return [found for path in matching if (found := attempt(problems, function, Path(path), problems))]
+        matching = [path for path in paths if fnmatch.fnmatch(path.name, f"*{pattern}")]
+        return [found for path in matching if (found := attempt(problems, function, path, problems))]
 
     return Found(
         trainings=load(TABLE, load_training),
