@@ -44,6 +44,7 @@ def test_the_series_may_hold_every_episode_in_a_mirror_too(folder):
     run(folder, "series.py", "--mirror", "--out", "mirrored.npz")
     plain, mirrored = Series(folder / "series/series.npz"), Series(folder / "mirrored.npz")
     assert mirrored.lengths.tolist() == np.repeat(plain.lengths, 2).tolist() and mirrored.data != plain.data
+    assert mirrored.mirrored and not plain.mirrored
     for number in range(len(plain)):
         for expected, found in zip(plain[number], mirrored[2 * number], strict=True):
             np.testing.assert_array_equal(found, expected)

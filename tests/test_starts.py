@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from worldmodels.data.starts import BEFORE_END, STATES, find_midway, find_starts, load_midway, load_starts
+from worldmodels.data.starts import BEFORE_END, SCALE, STATES, find_midway, find_starts, load_midway, load_starts
 from worldmodels.files.weights import fingerprint
 from worldmodels.rnn import MDNRNN
 from worldmodels.scripts.cli import UserError
@@ -14,7 +14,7 @@ from worldmodels.scripts.cli import UserError
 
 def series_of(mu, logvar):
     """Episodes of three frames each."""
-    return SimpleNamespace(mu=mu, logvar=logvar, starts=np.arange(0, len(mu), 3))
+    return SimpleNamespace(mirrored=False, mu=mu, logvar=logvar, starts=np.arange(0, len(mu), 3))
 
 
 def test_they_are_the_first_frame_of_every_episode_times_10000(tmp_path):
@@ -80,7 +80,13 @@ def episodes_of(*lengths):
     starts = np.cumsum(lengths) - lengths
     action = mu[:, :1] - 0.1
     return SimpleNamespace(
-        mu=mu, logvar=np.full_like(mu, -50), action=action, lengths=lengths, starts=starts, path="series.npz"
+        mu=mu,
+        logvar=np.full_like(mu, -50),
+        action=action,
+        lengths=lengths,
+        starts=starts,
+        path="series.npz",
+        mirrored=False,
     )
 
 
@@ -103,6 +109,13 @@ def test_midway_are_frames_of_all_times_and_episodes_with_the_state_that_m_is_in
             h, c = (np.array(state) for state in rnn.step(x, (h, c)))
         np.testing.assert_allclose(starts.h[row], h[0], atol=1e-4)
         np.testing.assert_allclose(starts.c[row], c[0], atol=1e-4)
+
+
+def test_no_dream_starts_in_a_mirror_image(rnn):
+    series = episodes_of(*[90, 90, 200, 200, 70, 70])
+    series.mirrored = True
+    assert set(find_midway(rnn, series).mu[:, 1]) == {0, 2, 4}
+    assert (np.array(find_starts(series)[0])[:, 1] / SCALE).tolist() == [0, 2, 4]
 
 
 def test_episodes_that_are_over_before_they_are_midway_are_one_line(rnn):

@@ -3,7 +3,7 @@
 `series.npz` is a plain, uncompressed .npz file with mu, logvar (Z wide) and action (A wide), all float16: of shape
 (N, T, width) if all N episodes have the same length T, as in the 2018 code, else (total frames, width) with
 length (N,) beside them. What made it is in vae, the fingerprint of V, precision, that of V's arithmetic, and data, a
-checksum of the episodes.
+checksum of the episodes. If mirrored is there, every second episode is the mirror image of the one before.
 """
 
 import contextlib
@@ -78,6 +78,8 @@ def write_series(vae, episodes, out):
     with lock(out.with_name(f".{out.name}.lock"), busy):
         arithmetic = vae.encoder.get_layer("conv1").compute_dtype
         made_from = {"vae": fingerprint(vae), "data": episodes.checksum, "precision": arithmetic}
+        if isinstance(episodes, Mirrored):
+            made_from["mirrored"] = True
         size = f"{len(episodes):,} episodes, {sum(episodes.lengths):,} frames"
         if out.exists():
             if _is_whole(out, made_from):
@@ -181,7 +183,7 @@ class Series:
     """Reads `series.npz` through memory maps. series[i] is (mu, logvar, action) of episode i, float16 (T, width) each.
 
     mu, logvar, action: all frames, (total, width). lengths, starts: of each episode, (N,). vae: fingerprint of V.
-    data: checksum of the episodes.
+    data: checksum of the episodes. mirrored: whether every second one is a mirror image.
     """
 
     def __init__(self, path):
@@ -194,6 +196,7 @@ class Series:
             arrays = [map_array(path, name) for name in ARRAYS]
             with np.load(path, allow_pickle=False) as data:
                 self.vae, self.data = (str(data[name]) if name in data else None for name in ("vae", "data"))
+                self.mirrored = "mirrored" in data
                 length = data["length"] if "length" in data else np.full(*arrays[0].shape[:2])
             if any(array.dtype.kind != "f" for array in arrays):
                 raise ValueError("it holds numbers that are not floating-point")

@@ -33,7 +33,8 @@ class Starts(NamedTuple):
 
 def find_starts(series):
     """[mus, logvars] of the first frames of up to 1,000 episodes, as the file holds them: times 10,000, rounded."""
-    first = [array[series.starts[:EPISODES]].astype(np.float64) for array in (series.mu, series.logvar)]
+    frames = series.starts[:: 1 + series.mirrored][:EPISODES]  # no mirror images: see find_midway
+    first = [array[frames].astype(np.float64) for array in (series.mu, series.logvar)]
     if not (np.abs(first) <= LIMIT).all():
         raise UserError(f"the series holds mu or logvar beyond {LIMIT}: train V again, and run series.py")
     return [np.round(array * SCALE).astype(int).tolist() for array in first]
@@ -63,12 +64,14 @@ def load_starts(folder, z_size):
 def find_midway(rnn, series):
     """The Starts from all over the episodes of a Series: one in so many frames, whether early or late in its episode.
 
-    M has read what came before them, with z drawn from N(mu, sigma^2).
+    M has read what came before them, with z drawn from N(mu, sigma^2). None are of mirror images, which look like
+    another room to V, M and C.
     """
     rng, found = np.random.default_rng(0), []
     times = np.arange(0, series.lengths.max(), EVERY)
     times[1:] += rng.integers(0, EVERY // 2, len(times) - 1)
-    there = [np.flatnonzero(series.lengths > time + BEFORE_END) for time in times]  # episodes that last so long
+    real = np.arange(0, len(series.lengths), 1 + series.mirrored)
+    there = [real[series.lengths[real] > time + BEFORE_END] for time in times]  # episodes that last so long
     shares = np.array([len(episodes) for episodes in there])
     if not shares.any():
         raise UserError(f"no episode of {series.path} has more than {BEFORE_END} frames: name another series")
