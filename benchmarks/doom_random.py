@@ -57,10 +57,7 @@ class Health:
         self.game, self.health = vizdoom.DoomGame(), vizdoom.GameVariable.HEALTH
         set_up(self.game, RESOLUTION)
         self.game.add_available_game_variable(self.health)
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            contextlib.chdir(folder),
-        ):  # where ViZDoom makes a folder
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # where ViZDoom leaves one
             self.game.init()
 
     def first_hit(self, env):

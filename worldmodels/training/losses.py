@@ -29,9 +29,8 @@ class Losses:
             writer = csv.DictWriter(file, self.fields, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
-        self.events = (
-            Events(Path(tensorboard) / path.parent.name / path.name.removesuffix(TABLE), step) if tensorboard else None
-        )
+        run = Path(path.parent.name) / path.name.removesuffix(TABLE)
+        self.events = Events(Path(tensorboard) / run, step) if tensorboard else None
 
     def write(self, step, losses):
         """losses: {metric: number}. UserError if they cannot be written."""
