@@ -195,7 +195,7 @@ def score_jobs(task, controller, slots, world, jobs):
 
 
 def file_name(task, where, seed, episodes, facts, z):
-    """task.where.seed<first>.<episodes>.<hash of C>[.precision][.device][.z][.backend].json: the unusual is named."""
-    how = facts.get("precision"), facts.get("device"), z, os.environ.get("KERAS_BACKEND")
+    """task.where.seed<first>.<episodes>.<hash of C>[.backend][.precision][.device][.z].json: the unusual is named."""
+    how = os.environ.get("KERAS_BACKEND"), facts.get("precision"), facts.get("device"), z
     unusual = [name for name in how if name not in (None, "float32", "tensorflow")]
     return ".".join([task.name, where, f"seed{seed}", str(episodes), facts["parameters_sha256"][:8], *unusual, "json"])
