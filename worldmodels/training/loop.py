@@ -93,9 +93,10 @@ def _loop(model, stream, held_out, steps, step, checkpoint, losses):
             bar.update()
             due = step == steps or time.monotonic() - saved > CHECKPOINT_SECONDS
             if due:
-                checkpoint.check(step)
                 if step < steps:
                     checkpoint.save(step)
+                else:
+                    checkpoint.check(step)  # what is finished is saved after the weights
                 measured = {f"held_out_{name}": value for name, value in measure(model, held_out).items()}
                 saved = time.monotonic()
                 row |= measured
