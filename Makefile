@@ -7,7 +7,7 @@
 # make web-serve         the same, and shows it at http://localhost:8000 (PORT=8000)
 # make web-pictures      the page's pictures in docs/ (needs Chromium)
 # make pictures          the agents' pictures in docs/
-# make test              all tests
+# make test              all tests but those of the next two
 # make test_cluster      several hosts and Slurm: as root, with openssh-server, iproute2, openmpi-bin, munge, slurmctld
 #                        and slurmd of Debian; what is missing is skipped
 # make test_jax          those of V, M, C, the agent, dreams and training once more, with Keras on JAX; evosax's strategies

@@ -1,7 +1,8 @@
 """The time a recipe takes, command by command: python benchmarks/recipe.py carracing/recipes/laptop.sh
 
 Run it in a fresh clone after `make setup`, with nothing else running. It runs every command of the recipe. Killed and
-run again, it goes on: what ran before counts, the pause does not. results/benchmark_recipe_<task>.json has the times.
+run again, it goes on: what ran before counts, the pause does not. The times are in
+results/benchmark_recipe_<task>_<recipe>.json.
 """
 
 import re
@@ -31,9 +32,11 @@ def commands_of(recipe):
 
 def timed(command, folder, before=0.0):
     """Run a command in a folder. Yields the seconds that it has taken, `before` included, until it has ended."""
-    _, *words = shlex.split(command)
+    words = shlex.split(command)
+    if words[0] == "python":
+        words[0] = sys.executable
     start = time.monotonic()
-    script = subprocess.Popen([sys.executable, *words], cwd=folder)
+    script = subprocess.Popen(words, cwd=folder)
     try:
         while script.poll() is None:
             time.sleep(SECONDS)
@@ -50,9 +53,10 @@ def main():
     parser.add_argument("recipe", type=Path)
     recipe = parser.parse_args().recipe.resolve()
     folder = recipe.parents[1]
-    path = RESULTS / f"benchmark_recipe_{folder.name}.json"
+    path = RESULTS / f"benchmark_recipe_{folder.name}_{recipe.stem}.json"
     unfinished = path.with_suffix(".unfinished")  # the times of an earlier recording stay until this one is whole
-    commands = commands_of(recipe)
+    if not (commands := commands_of(recipe)):
+        raise UserError(f"{recipe} has no numbered steps: it is a loop, which says itself how far it is")
     result = load_json(unfinished, "the times so far") if unfinished.exists() else {**origin(), "commands": []}
     rows = result["commands"]
     if [row["command"] for row in rows] != [command for _, command in commands[: len(rows)]]:

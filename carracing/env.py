@@ -27,7 +27,7 @@ from worldmodels.playing.person import play_script
 from worldmodels.scripts.cli import Parser, run
 
 DT = 1 / car_racing.FPS
-MAX_STEPS = 1000  # the agent plays at most this many frames (paper, A.2)
+MAX_STEPS = 1000  # the agent plays at most this many frames (2018 code)
 ACTION_SIZE = 3
 
 _HULL = np.zeros((4, 9, 2))  # four convex polygons in metres; row 8 holds the number of vertices
@@ -158,7 +158,8 @@ class CarRacing(car_racing.CarRacing):
 
 
 def to_action(outputs):
-    """C's outputs (..., 3) in [-1, 1] -> actions: steering, gas = (a + 1) / 2, brake = a cut to [0, 1] (paper, A.4).
+    """C's outputs (..., 3) in [-1, 1] -> actions: steering, gas = (a + 1) / 2, brake = a cut to [0, 1] (paper, A.3;
+    the formulas are the 2018 code's).
 
     Arrays of numpy or, inside the agent's graph, of the Keras backend.
     """

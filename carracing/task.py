@@ -1,4 +1,4 @@
-"""CarRacing's sizes (paper, table in A) for the shared library."""
+"""CarRacing's sizes (paper, A.1, A.2) for the shared library."""
 
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """The pictures of the shipped agents in the READMEs: python docs/pictures.py  ->  docs/driving.png, docs/doom.png"""
 
+import dataclasses
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +36,8 @@ def moments(task, seed, frames, dream=False):
     from worldmodels.playing.worlds import load_world
     from worldmodels.rollout import Job, run_episodes
 
-    envs = None if dream else [task.make_env(render_mode="rgb_array")]
-    world, trained = load_world(task, task.shipped, 1, dream=dream, envs=envs)
+    task = dataclasses.replace(task, make_env=functools.partial(task.make_env, render_mode="rgb_array"))
+    world, trained = load_world(task, task.shipped, 1, dream=dream)
     world.max_steps = max(frames) + 1
     panels = dream_panels(trained) if dream else environment_panels(world, trained)
     count, seen = 0, []

@@ -29,7 +29,7 @@ ATTEMPTS = 3  # games that may die in one episode
 class DoomTakeCover(gymnasium.Env):
     """Monsters along the far wall throw fireballs, ever more of them: move left or right, +1 for each tic survived.
 
-    Action: (1,) float32 in [-1, 1]; below -1/3 the player moves left, above 1/3 right, between he stays (paper, A.4).
+    Action: (1,) float32 in [-1, 1]; below -1/3 the player moves left, above 1/3 right, between he stays (paper, A.3).
     Observation: (64, 64, 3) uint8, the part of the screen above the HUD. `render()` gives the whole screen.
     Reward: 1 a step, that of dying included. The episode is terminated by death, and truncated after 2,100 steps, so
     2,100 is the highest score: ViZDoom counts its timeout from the start tic, 14, and ends the episode at tic 2,114.

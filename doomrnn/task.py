@@ -1,4 +1,4 @@
-"""Doom Take Cover's sizes (paper, table in A) for the shared library."""
+"""Doom Take Cover's sizes (paper, A.1, A.2) for the shared library."""
 
 from pathlib import Path
 

@@ -24,7 +24,7 @@ def main():
         "above 0 (2018 code)")  # fmt: skip
     dream.add_argument("--midway", action="store_true",
         help="begin dreams anywhere in episodes, as in the midway.npz of rnn_train.py, not at their first frames "
-        "(paper): C meets what M by itself would not dream up. Steps count from there")  # fmt: skip
+        "(2018 code): C meets what M by itself would not dream up. Steps count from there")  # fmt: skip
     train_controller(DOOM, parser.parse_args())
 
 

@@ -42,11 +42,13 @@ class LocalQueue:
 
 @contextlib.contextmanager
 def played_by(queue):
-    """In this block `evolve` has its episodes played by a LocalQueue."""
-    with (
-        mock.patch.object(mpirun, "start", lambda workers: None),
-        mock.patch.object(mpi, "main", lambda lead, make_player: lead(queue)),
-    ):
+    """In this block `evolve` has its episodes played by a LocalQueue, which keeps what the workers would play with."""
+
+    def main(lead, make_player):
+        queue.make_player = make_player
+        lead(queue)
+
+    with mock.patch.object(mpirun, "start", lambda workers: None), mock.patch.object(mpi, "main", main):
         yield queue
 
 

@@ -36,7 +36,10 @@ class Scripts:
     def run(self, folder, script, *options, code=0):
         """Run a script inside a folder; returns what it printed. The exit code has to be `code`."""
         process = self.start(folder, script, *options)
-        out, err = process.communicate(timeout=TIMEOUT)
+        try:
+            out, err = process.communicate(timeout=TIMEOUT)
+        finally:
+            process.kill()
         assert process.returncode == code, f"{script}: exit code {process.returncode}\n{out}\n{err}"
         return out + err
 
@@ -49,12 +52,18 @@ class Scripts:
         return lines[0]
 
 
+def wait_for(condition, process=None, every=0.01):
+    """What the condition gives, as soon as it is something; until then the process, if one is given, has to run."""
+    deadline = time.monotonic() + TIMEOUT
+    while not (found := condition()):
+        assert not process or process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(every)
+    return found
+
+
 def kill_when(process, condition):
     """kill -9 a script as soon as the condition holds; it has to be running then."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for(condition, process)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()  # returns when its workers, which write to the same pipes, are gone too

@@ -14,7 +14,7 @@ import vizdoom
 from doom import episode, same, some_actions
 from gymnasium.envs.classic_control import Continuous_MountainCarEnv
 from gymnasium.utils.env_checker import check_env
-from scripts import ENVIRONMENT, Scripts, kill_when
+from scripts import Scripts, kill_when
 
 import doomrnn.extract
 from doomrnn.env import MAX_STEPS, DoomTakeCover
@@ -283,7 +283,5 @@ def test_an_environment_whose_frames_are_of_another_size_is_named(tmp_path):
         list(extraction.extract_numbers(DOOM, Continuous_MountainCarEnv, policy, 1, survey, tmp_path, [0]))
 
 
-def test_playing_without_a_display_is_one_line(tmp_path, monkeypatch):
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
-        monkeypatch.delitem(ENVIRONMENT, name, raising=False)
+def test_playing_without_a_display_is_one_line(tmp_path, no_display):
     assert "no display" in error_of(tmp_path, "env.py")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from doom import episode, processes, same, shared_memory, some_actions
-from scripts import ENVIRONMENT
+from scripts import ENVIRONMENT, TIMEOUT, wait_for
 
 import doomrnn.process
 from doomrnn.env import DoomTakeCover
@@ -33,15 +33,6 @@ DEATHS = pytest.mark.parametrize(
 @pytest.fixture(scope="module")
 def undisturbed():
     return episode(DoomTakeCover(), SEED, ACTIONS)
-
-
-def wait_for(condition):
-    """What the condition gives, as soon as it is something."""
-    deadline = time.monotonic() + 150
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    return found
 
 
 def hit(program, number=signal.SIGKILL, parent=None):
@@ -76,7 +67,7 @@ def test_a_game_that_dies_or_hangs_while_it_starts_is_replaced(undisturbed, impa
     victims = []
 
     def disturb():
-        wait_for(lambda: processes(program))
+        wait_for(lambda: processes(program), every=0.002)
         time.sleep(0.05)
         victims.extend(hit(program, number))
 
@@ -191,7 +182,7 @@ def all_that_is_left(tmp_path):
 
 def starting(process):
     """Wait until the ViZDoom of a process has started; returns its shared memory, of which there is some by now."""
-    ((_, words),) = wait_for(lambda: processes("vizdoom", process.pid).items())
+    ((_, words),) = wait_for(lambda: processes("vizdoom", process.pid).items(), process, every=0.002)
     return shared_memory(words)
 
 
@@ -219,7 +210,7 @@ def test_nothing_is_left_of_a_game(start_playing, tmp_path, way):
     memory = starting(process)
     assert process.stdout.readline() == "playing\n"
     end(process)
-    output, _ = process.communicate(timeout=60)  # returns when the game, which has the same output, is gone too
+    output, _ = process.communicate(timeout=TIMEOUT)  # returns when the game, which has the same output, is gone too
     assert process.returncode == code and output == {130: "interrupted: run the same command again\n"}.get(code, "")
     assert all_that_is_left(tmp_path) == [] and not any(path.exists() for path in memory)
 
@@ -230,7 +221,7 @@ def test_nothing_is_left_of_a_game_that_was_about_to_start(start_playing, tmp_pa
     process = start_playing()
     memory = starting(process)
     end(process)
-    process.communicate(timeout=60)
+    process.communicate(timeout=TIMEOUT)
     assert process.returncode == code
     assert all_that_is_left(tmp_path) == [] and not any(path.exists() for path in memory)
 
@@ -240,7 +231,7 @@ def test_what_is_left_of_a_start_that_was_killed_goes_with_the_next_start(start_
     process = start_playing()
     memory = starting(process)
     WAYS[way][0](process)
-    process.communicate(timeout=60)
+    process.communicate(timeout=TIMEOUT)
     assert all_that_is_left(tmp_path) and any(path.exists() for path in memory)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     DoomTakeCover().reset(seed=0)
@@ -258,4 +249,4 @@ def test_the_next_start_leaves_alone_what_a_living_process_is_starting(start_pla
     os.kill(process.pid, signal.SIGCONT)
     assert process.stdout.readline() == "playing\n"
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=TIMEOUT)

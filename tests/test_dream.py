@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_dreams import MEANS, SHARES, STDS, A, H, K, Z, dream, set_weights, small_rnn
+from small_dreams import MEANS, SHARES, STARTS, STDS, A, H, K, Z, dream, set_weights, small_rnn
 
 import worldmodels.dream
 from worldmodels.controller import Controller
@@ -28,6 +28,14 @@ def test_next_z_follows_the_mixture_at_the_temperature(temperature):
         assert drawn.std() == pytest.approx(STDS[component] * np.sqrt(temperature), rel=0.05)
 
 
+def test_dreams_are_of_the_weights_that_m_has_by_now():
+    rnn = small_rnn()
+    world = Dreams(rnn, STARTS, 1.0, Controller("z", Z, H, A), lambda x: x, 3, 1, record=True)
+    set_weights(rnn, output_bias=np.tile(np.concatenate([np.log(SHARES), [50, 50], np.log(STDS)]), Z))
+    for episode in run_episodes(world, [Job(seed, np.zeros(3, np.float32)) for seed in range(3)]):
+        assert (episode.frames.observations[1] > 40).all()
+
+
 def test_dreams_start_where_episodes_did():
     first = zs_of(small_rnn(), range(50), max_steps=1)[:, 0]
     assert {tuple(z) for z in first.round(3).tolist()} == {(1, 2), (3, 4)}
@@ -40,7 +48,7 @@ def test_controller_reads_z_and_the_state_before_it():
     h, c = np.zeros((1, H), np.float32), np.zeros((1, H), np.float32)
     for z, action in zip(frames.observations[:-1, None], frames.actions[:, None], strict=True):
         expected = np.tanh(params[0] + np.concatenate([z, h], axis=1) @ params[1:])
-        np.testing.assert_allclose(action[:, 0], expected, rtol=1e-4)
+        np.testing.assert_allclose(action[:, 0], expected, atol=1e-6)
         h, c = (np.array(x) for x in rnn.step(np.concatenate([z, action], axis=1), (h, c)))
 
 

@@ -128,12 +128,13 @@ def test_episodes_that_end_all_at_once_are_soon_in_the_file(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("content", ["[[", "{}", '{"decides": "another agent", "episodes": [[5, 900, 40]]}'])
-def test_what_another_run_has_scored_is_not_counted(tmp_path, content):
+def test_what_another_run_has_scored_is_not_counted(tmp_path, capsys, content):
     path = tmp_path / "scores.unfinished"
     path.write_text('{"decides": "this agent", "episodes": [[5, 900, 40]]}')
     assert evaluation.Unfinished(path.with_suffix(".json"), WHOLE, "this agent").results == {5: (900, 40)}
     path.write_text(content)
     assert evaluation.Unfinished(path.with_suffix(".json"), WHOLE, "this agent").results == {}
+    assert f"{path} does not count" in capsys.readouterr().out
 
 
 def nearly_all_equal(some, others):

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from local_evolution import outcome
 from proc import children, parent, state_of
+from scripts import TIMEOUT, wait_for
 
 from worldmodels.parallel import mpirun
 from worldmodels.parallel.processes import available_cores
@@ -45,7 +45,7 @@ def shell(words):
 def end(process):
     """Returns exit code, stdout, stderr."""
     try:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=TIMEOUT)
     finally:
         process.kill()
     return process.returncode, out, err
@@ -53,13 +53,12 @@ def end(process):
 
 def played(path, at_least=1):
     """Wait for so many lines of the PLAYED file; returns [(rank, pid, seed)]."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        lines = path.read_text().splitlines() if path.exists() else []
-        if len(lines) >= at_least:
-            return [tuple(map(int, line.split())) for line in lines]
-        time.sleep(0.05)
-    raise AssertionError(f"only {len(lines)} episodes were played")
+
+    def lines():
+        return path.read_text().splitlines() if path.exists() else []
+
+    wait_for(lambda: len(lines()) >= at_least)
+    return [tuple(map(int, line.split())) for line in lines()]
 
 
 def running(pid):
@@ -68,11 +67,8 @@ def running(pid):
     return False
 
 
-def gone(pids):
-    deadline = time.monotonic() + 10
-    while any(map(running, pids)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return not any(map(running, pids))
+def wait_until_gone(pids):
+    wait_for(lambda: not any(map(running, pids)))
 
 
 def one_line(err):
@@ -168,18 +164,17 @@ def test_the_ranks_end_with_the_process_that_started_them(tmp_path, number, code
     assert returned == code
     if number == signal.SIGINT:
         assert "interrupted" in one_line(err)
-    assert gone(pids)
+    wait_until_gone(pids)
 
 
 def test_they_end_when_nobody_reads_its_output_any_more(tmp_path):
     process = start(tmp_path, "-n", "2", PLAYED=tmp_path / "played", PLAY_SECONDS=0.01)
-    while "generation 1/" not in process.stdout.readline():
-        pass
+    assert any("generation 1/" in line for line in process.stdout)
     process.stdout.close()
     pids = {pid for _, pid, _ in played(tmp_path / "played")}
     code, _, err = end(process)
     assert (code, err) == (141, "")
-    assert gone(pids)
+    wait_until_gone(pids)
     code, out, _ = end(start(tmp_path, "-n", "2", "--generations", "1"))
     assert code == 0 and "done: " in out
 

@@ -4,11 +4,10 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
-from scripts import ENVIRONMENT, ROOT, SHORT_SCRIPT, STEPS_BEFORE, TIMEOUT, Scripts, kill_when
+from scripts import ENVIRONMENT, ROOT, SHORT_SCRIPT, STEPS_BEFORE, TIMEOUT, Scripts, kill_when, wait_for
 
 from worldmodels.data.seeds import EXPERT, TEST
 
@@ -154,9 +153,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
 
 def test_ctrl_c_is_one_line_and_exit_code_130(tmp_path):
     process = start(tmp_path, "extract.py", "--episodes", 500, "--workers", 1)
-    while not list(tmp_path.glob("record/[0-9]*.npz")):
-        assert process.poll() is None
-        time.sleep(0.05)
+    wait_for(lambda: list(tmp_path.glob("record/[0-9]*.npz")), process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130
@@ -165,9 +162,10 @@ def test_ctrl_c_is_one_line_and_exit_code_130(tmp_path):
 
 def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_file(folder):
     """A limit on the size of files stands in for the full disk: the write fails in the middle in the same way."""
-    limited = f"ulimit -f 300; exec {sys.executable} {CARRACING / 'extract.py'} --episodes 2 --workers 1 --out full"
+    limited = ["bash", "-c", 'ulimit -f 300; exec "$@"', "bash", sys.executable, CARRACING / "extract.py"]
+    words = ["--episodes", "2", "--workers", "1", "--out", "full"]
     process = subprocess.run(
-        ["bash", "-c", limited], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=TIMEOUT
+        [*limited, *words], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=TIMEOUT
     )
     assert process.returncode == 2
     errors = [line for line in process.stderr.splitlines() if "error:" in line]

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from scripts import TIMEOUT
+from scripts import TIMEOUT, wait_for
 
 from worldmodels.parallel.share import Share, even_share
 from worldmodels.parallel.workers import run_in_processes
@@ -75,9 +75,7 @@ def test_what_a_run_left_that_was_killed_with_all_its_processes_is_removed_by_th
     code = "from test_share import *; list(run_in_processes(hang, [1], 1))"
     killed = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent, start_new_session=True)
     left = f"sem.worldmodels-{killed.pid}-*"
-    while not list(SHARED_MEMORY.glob(left)):
-        assert killed.poll() is None
-        time.sleep(0.01)
+    wait_for(lambda: list(SHARED_MEMORY.glob(left)), killed)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
     assert list(SHARED_MEMORY.glob(left))

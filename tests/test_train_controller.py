@@ -19,11 +19,12 @@ NUM_PARAMS = 99  # of a controller that reads z alone
 TINY = ("--controller", "z", "--popsize", "6", "--num_episode", "1", "--eval_episodes", "1", "--generations", "1")
 
 
-def train(untrained, folder, *words, queue=None):
-    """Returns the queue that played."""
+def train(untrained, folder, *words, queue=None, **others):
+    """Returns the queue that played. others: options that the tasks' train.py add."""
     parser = Parser()
     add_environment_options(add_options(parser, CARRACING))
     options = parser.parse_args([*TINY, "--weights", str(untrained.weights), "--log", str(folder), *words])
+    vars(options).update(others)
     with played_by(queue or LocalQueue()) as queue:
         train_controller(CARRACING, options)
     return queue
@@ -35,6 +36,17 @@ def test_c_learns_on_what_it_is_said_to_learn_on(untrained):
         assert world.agent.reads == z
     world, facts = training_world(CARRACING, untrained.weights, slots=2, temperature=0.7)
     assert world.graph.temperature == 0.7 and list(facts) == ["vae", "rnn", "initial_z_sha256"]
+
+
+def test_the_workers_play_what_the_options_say(untrained, tmp_path):
+    (make_world,) = train(untrained, tmp_path / "a", "--z", "mean", "--slots", "3").make_player.args
+    world, _ = make_world()
+    assert (world.agent.reads, world.slots, world.agent.controller.kind) == ("mean", 3, "z")
+    of_doom = {"precision": "bfloat16", "temperature": 0.7, "median_ends": True}
+    (make_world,) = train(untrained, tmp_path / "b", **of_doom).make_player.args
+    world, _ = make_world()
+    assert world.median_ends and world.graph.temperature == 0.7
+    assert world.rnn.dtype_policy.name == "mixed_bfloat16"
 
 
 def spread(queue):
@@ -61,9 +73,28 @@ def test_init_starts_it_at_a_best_json(untrained, tmp_path):
 def test_it_says_so_if_that_one_has_learned_with_another_v(untrained, tmp_path, capsys):
     save_parameters(tmp_path / "start.best.json", np.full(NUM_PARAMS, 0.5), 1.0)
     for vae, said in (("0" * 64, True), (fingerprint(untrained.vae), False)):
-        (tmp_path / "start.run.json").write_text(json.dumps({"vae": vae}))
+        (tmp_path / "start.run.json").write_text(json.dumps({"controller": "z", "vae": vae}))
         train(untrained, tmp_path / vae, "--init", str(tmp_path / "start.best.json"))
         assert ("start.best.json has learned with another V than those in" in capsys.readouterr().out) == said
+
+
+def test_it_says_so_if_that_one_has_learned_with_another_z(untrained, tmp_path, capsys):
+    save_parameters(tmp_path / "start.best.json", np.full(NUM_PARAMS, 0.5), 1.0)
+    for z, said in (("mean", True), ("sample", False)):
+        (tmp_path / "start.run.json").write_text(json.dumps({"controller": "z", "z": z}))
+        train(untrained, tmp_path / z, "--init", str(tmp_path / "start.best.json"))
+        line = "start.best.json has learned with --z mean: it goes on with --z sample"
+        assert (line in capsys.readouterr().out) == said
+
+
+def test_a_c_that_reads_something_else_is_refused(untrained, tmp_path):
+    """z_c and z_h are of one size."""
+    save_parameters(tmp_path / "start.best.json", np.zeros(867), 1.0)
+    (tmp_path / "start.run.json").write_text(json.dumps({"controller": "z_c"}))
+    words = ["--init", str(tmp_path / "start.best.json"), "--controller"]
+    with pytest.raises(UserError, match="is a C that reads z_c: add --controller z_c"):
+        train(untrained, tmp_path / "log", *words, "z_h")
+    train(untrained, tmp_path / "log", *words, "z_c")
 
 
 @pytest.mark.parametrize("damaged", ["[[1, 2], 3]", '{"a": 1}', '[["x"], 1]', "[[1,", "[]"])

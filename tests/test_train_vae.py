@@ -1,6 +1,7 @@
 """Training V, from episodes to weights."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -9,9 +10,11 @@ from records import make_record
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from carracing.task import CARRACING
+from worldmodels.data.episodes import Episodes, list_episodes
+from worldmodels.data.frames import FrameStream
 from worldmodels.files.weights import load_weights
 from worldmodels.scripts.cli import Parser, UserError
-from worldmodels.training.train_vae import add_options, train_vae
+from worldmodels.training.train_vae import VAEBatches, add_options, train_vae
 
 SMALL = dataclasses.replace(CARRACING, z_size=8)
 
@@ -42,6 +45,22 @@ def test_it_writes_weights_losses_events_and_a_picture(tmp_path, capsys):
     assert picture.read_bytes() == seen
     with pytest.raises(UserError, match="constant or decay, not cosine over 3 steps"):
         train(tmp_path, "--steps", 3, "--schedule", "cosine")
+
+
+def test_each_batch_has_noise_of_its_own_and_the_same_again_after_a_kill(tmp_path):
+    make_record(tmp_path / "record", [20] * 2)
+    vae = SMALL.make_vae()
+
+    def batches():
+        return VAEBatches(FrameStream(Episodes(list_episodes(tmp_path / "record"), 3), 10, seed=1), vae, seed=1)
+
+    stream = batches()
+    noise = [next(stream)[1] for _ in range(6)]  # an epoch has 4 batches
+    assert all((a != b).all() for a, b in itertools.combinations(noise, 2))
+    state = stream.state
+    expected, again = next(stream)[1], batches()
+    again.restore(state)
+    assert (next(again)[1] == expected).all()
 
 
 def test_bfloat16_is_another_arithmetic_with_nearly_the_same_losses(tmp_path):

@@ -4,12 +4,11 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from scripts import ROOT, TIMEOUT, Scripts
+from scripts import ROOT, TIMEOUT, Scripts, wait_for
 
 from carracing import env as car_env
 from carracing.task import CARRACING
@@ -117,9 +116,7 @@ def test_interrupted_dream_leaves_no_video(untrained, tmp_path):
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell ignores it
     )
-    deadline = time.monotonic() + TIMEOUT
-    while not any(tmp_path.iterdir()) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(lambda: any(tmp_path.iterdir()), process)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130, said

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from scripts import wait_for
 from selenium.webdriver.common.keys import Keys
 
 from carracing.task import CARRACING
@@ -110,10 +111,7 @@ class Page:
         return [bar.get_dom_attribute("style").split(f"{side}: ")[1].split(";")[0] for side in ("left", "width")]
 
     def until(self, condition):
-        deadline = time.monotonic() + 120
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for(condition, every=0.05)
 
 
 @pytest.fixture(scope="module", params=[CARRACING, DOOM], ids=lambda task: task.name)

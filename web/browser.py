@@ -35,3 +35,10 @@ def open_page(folder):
         driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
         stack.callback(driver.quit)
         yield driver, f"http://localhost:{server.server_port}/"
+
+
+def answer(driver, script, *arguments):
+    """What an asynchronous script gives in the page. UserError if that is a string, the words of an error."""
+    if isinstance(found := driver.execute_async_script(script, *arguments), str):
+        raise UserError(f"the page says: {found}")
+    return found

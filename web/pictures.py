@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from web.browser import open_page
+from web.browser import answer, open_page
 from web.build import DIST
 from worldmodels.files.writing import atomic_path
 from worldmodels.playing.video import enlarge, write_video
@@ -51,7 +51,7 @@ def main():
         print(f"wrote {DOCS / 'web.png'}")
         driver.get(f"{address}#v")
         for name in ("carracing", "doomrnn"):
-            recorded = driver.execute_async_script(FRAMES, name, SECONDS)
+            recorded = answer(driver, FRAMES, name, SECONDS)
             path = DOCS / f"{name}_dream.gif"
             with write_video(path, recorded["fps"]) as write:
                 for frame in recorded["frames"]:

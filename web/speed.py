@@ -12,11 +12,11 @@ import statistics
 import time
 from pathlib import Path
 
-from web.browser import open_page
+from web.browser import answer, open_page
 from web.build import DIST, HERE
 from worldmodels.files.provenance import origin
 from worldmodels.files.writing import save_json
-from worldmodels.scripts.cli import Parser, positive_int, run
+from worldmodels.scripts.cli import Parser, UserError, positive_int, run
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "web_speed.json"
 COMPUTE = """
@@ -38,6 +38,7 @@ const compute = async () => {
 };
 compute().then(done, (error) => done(String(error)));
 """
+LONGEST = 15  # seconds to watch
 FRAME = "return Number(document.querySelector('.count').textContent.split(' ')[1]?.replace(',', ''))"
 
 
@@ -46,7 +47,10 @@ def main():
     parser.add_argument("--steps", type=positive_int, default=500, help="frames a turn")
     parser.add_argument("--turns", type=positive_int, default=5, help="their median counts")
     parser.add_argument("--seconds", type=positive_int, default=10, help="how long to watch the page")
-    measure(**vars(parser.parse_args()))
+    options = parser.parse_args()
+    if options.seconds > LONGEST:
+        raise UserError(f"--seconds: a dream of the car ends after 20, so at most {LONGEST}")
+    measure(**vars(options))
 
 
 def measure(*, steps, turns, seconds):
@@ -57,7 +61,7 @@ def measure(*, steps, turns, seconds):
         speeds = {}
         for name in ("carracing", "doomrnn"):
             driver.get(f"{address}#v")  # where no dream runs
-            computed = [driver.execute_async_script(COMPUTE, name, steps) for _ in range(turns)]
+            computed = [answer(driver, COMPUTE, name, steps) for _ in range(turns)]
             driver.get(f"{address}#{name}")
             speeds[name] = {"computed": computed, "shown": watch(driver, seconds)}
             print(f"{name:10} {statistics.median(computed):6.0f} frames/s computed, {speeds[name]['shown']:.0f} shown")

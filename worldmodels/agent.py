@@ -27,8 +27,7 @@ class Agent:
     """
 
     def __init__(self, vae, rnn, controller, to_action, slots, max_steps, reads="sample", like=None):
-        self.vae, self.rnn, self.controller = vae, rnn, controller
-        self.reads, self.max_steps = reads, max_steps
+        self.vae, self.rnn, self.controller, self.reads = vae, rnn, controller, reads
         program = functools.partial(_Graph, vae, rnn, controller, to_action, reads)
         self.programs = Programs(program, self._equal_rows, like or slots)
         self.params = np.zeros((slots, controller.num_params), np.float32)
@@ -55,7 +54,7 @@ class Agent:
         rows, program = self.programs.of(n)
         at = np.resize(slots, rows)  # idle rows, at the end, repeat the others
         inputs = {"images": np.resize(observations, (rows, 64, 64, 3))}
-        inputs["noise"] = self.noise[at, np.minimum(self.frame[at], self.max_steps - 1)]
+        inputs["noise"] = self.noise[at, self.frame[at]]
         inputs |= {"params": self.params[at], "h": self.h[at], "c": self.c[at]}
         inputs["restart"] = np.float32(self.frame[at] == 0)[:, None]
         if instead is not None:
@@ -92,7 +91,7 @@ class _Graph(keras.Model):
         if "instead" in inputs:
             instead = inputs["instead"]
             actions = keras.ops.where(keras.ops.isnan(instead), actions, instead)
-        if self.controller.kind not in ("z", "z_hidden"):
+        if self.controller.reads_state:
             restart = [inputs["restart"]] if self.rnn.done else []
             h, c = self.rnn.step(keras.ops.concatenate([z, actions, *restart], axis=-1), (h, c))
         return z, actions, h, c

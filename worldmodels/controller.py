@@ -10,9 +10,10 @@ from worldmodels.files.reading import load_json, reading
 from worldmodels.files.writing import save_json
 from worldmodels.scripts.cli import UserError
 
-KINDS = ("z", "z_hidden", "z_h", "z_c", "z_c_h")
+# What the kinds of C read, of z and of M's state h, c:
+KINDS = {"z": ("z",), "z_hidden": ("z",), "z_h": ("z", "h"), "z_c": ("z", "c"), "z_c_h": ("z", "c", "h")}
 READS = ("sample", "mean")  # what of V's N(mu, sigma^2) is z: a draw (2018 code), or mu
-HIDDEN_UNITS = 40  # of z_hidden (paper, table 1: "V model only with a hidden layer")
+HIDDEN_UNITS = 40  # of z_hidden (paper, A.4)
 
 
 class Controller:
@@ -27,21 +28,16 @@ class Controller:
     def __init__(self, kind, z_size, hidden_size, action_size, bias=True):
         if kind not in KINDS:
             raise ValueError(f"{kind!r} is no kind of controller: choose one of {', '.join(KINDS)}")
-        self.kind, self.z_size, self.hidden_size, self.action_size, self.bias = (
-            kind,
-            z_size,
-            hidden_size,
-            action_size,
-            bias,
-        )
-        inputs = z_size + hidden_size * {"z": 0, "z_hidden": 0, "z_h": 1, "z_c": 1, "z_c_h": 2}[kind]
+        self.kind, self.bias, self.reads_state = kind, bias, len(KINDS[kind]) > 1
+        inputs = z_size + hidden_size * (len(KINDS[kind]) - 1)
         sizes = [inputs, HIDDEN_UNITS, action_size] if kind == "z_hidden" else [inputs, action_size]
         self.layers = list(itertools.pairwise(sizes))
         self.num_params = sum((inputs + bias) * outputs for inputs, outputs in self.layers)
 
     def inputs(self, z, h=None, c=None):
         """What the kind reads of z (B, Z) and M's state h, c (B, H): a list of arrays, to be put side by side."""
-        return {"z": [z], "z_hidden": [z], "z_h": [z, h], "z_c": [z, c], "z_c_h": [z, c, h]}[self.kind]
+        parts = {"z": z, "h": h, "c": c}
+        return [parts[name] for name in KINDS[self.kind]]
 
     def raw_actions(self, params, z, h=None, c=None):
         """params: (B, P), one vector for each slot; z: (B, Z); h, c: (B, H), M's state, where the kind reads them.

@@ -34,12 +34,11 @@ class DreamSteps(keras.Model):
     def __init__(self, rnn, temperature, controller=None, to_action=None):
         super().__init__(name="dream")
         self.rnn, self.temperature, self.controller, self.to_action = rnn, temperature, controller, to_action
-        self.head_weights = rnn.head_weights()
         self.supports_jit = keras.backend.backend() != "tensorflow"  # XLA makes TensorFlow's loops slower on CPUs
 
     def call(self, inputs):
         z, h, c, restart = (ops.convert_to_tensor(inputs[name]) for name in ("z", "h", "c", "restart"))
-        step_weights = self.rnn.step_weights()
+        step_weights, head_weights = self.rnn.step_weights(), self.rnn.head_weights()
         seen = {"zs": [], "actions": [], "end_logit": []}
         for t in range(inputs["uniform"].shape[0]):  # written out: faster than a loop of the backend's
             if self.controller is None:
@@ -50,7 +49,7 @@ class DreamSteps(keras.Model):
             seen["actions"].append(action)
             flag = [restart] if self.rnn.done else []
             h, c = self.rnn.step(ops.concatenate([z, action, *flag], axis=-1), (h, c), step_weights)
-            mixture, end_logit = self.rnn.head(h, self.head_weights)
+            mixture, end_logit = self.rnn.head(h, head_weights)
             z = sample_z(mixture, self.temperature, inputs["uniform"][t], inputs["normal"][t])
             if self.rnn.done:
                 seen["end_logit"].append(end_logit)

@@ -45,7 +45,7 @@ class Strategy(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """How an evolution proceeds. Defaults are the paper's protocol."""
+    """How an evolution proceeds. Defaults are the 2018 code's (paper, A.4, but for what is evaluated)."""
 
     generations: int = 1800  # in all
     num_episode: tuple = ((1, 16),)  # (generation, episodes a candidate from then on), ...

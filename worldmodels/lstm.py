@@ -53,9 +53,8 @@ def lstm_sequence(x, keep, h, c, kernel, bias, dtype):
 
         return (hs, cs[-1]), gradient
 
-    return run(
-        ops.cast(kernel, "float32"), ops.cast(bias, "float32")
-    )  # as tensors: a custom gradient takes no variables
+    # As tensors: a custom gradient takes no variables.
+    return run(ops.cast(kernel, "float32"), ops.cast(bias, "float32"))
 
 
 def _shift(first, states):

@@ -151,7 +151,7 @@ def end_loss(end_logit, end):
 
 
 def sample_z(mixture, temperature, uniform, normal):
-    """Draw z (..., Z) from a mixture at a temperature (paper, A.2): logits / temperature, noise * sqrt(temperature).
+    """Draw z (..., Z) from a mixture at a temperature (2018 code): logits / temperature, noise * sqrt(temperature).
 
     uniform in [0, 1) chooses the component, standard normal the place in it; both are (..., Z) float32.
     """

@@ -33,7 +33,7 @@ class Job(NamedTuple):
 class Frames(NamedTuple):
     """All that happened in one episode of T steps. observations[t+1] follows actions[t]."""
 
-    observations: np.ndarray  # (T + 1, 64, 64, 3) uint8: what was seen, or other pictures of it (Environments.record)
+    observations: np.ndarray  # (T + 1, 64, 64, 3) uint8: what was seen, or as `record` of the world says
     actions: np.ndarray  # (T, A) float32
     rewards: np.ndarray  # (T,) float64
 
@@ -42,7 +42,7 @@ class Episode(NamedTuple):
     """One episode that has ended."""
 
     job: Job
-    score: float  # the sum of rewards
+    score: float  # the sum of rewards, less what patience charges
     steps: int
     info: dict  # the environment's, of the last step
     frames: Frames | None  # None unless recorded

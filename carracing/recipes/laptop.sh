@@ -1,5 +1,5 @@
 #!/bin/sh
-# From nothing to an agent that scores 887, in 75 minutes on 2 cores (results/benchmark_recipe_carracing.json). Safe to
+# From nothing to an agent that scores 887, in 75 minutes on 2 cores (results/benchmark_recipe_carracing_laptop.json). Safe to
 # run again: every step goes on where it was, or is skipped.
 # Needs the environment of `make setup`, 2 GB of disk and 3 GB of memory, 0.8 GB more for each core beyond two.
 set -e
@@ -22,7 +22,7 @@ python series.py --data record/random --vae weights/first/vae.weights.h5 --out s
 python rnn_train.py --data series/first.npz --out weights/first/rnn.weights.h5 --precision bfloat16 --steps 900 \
   --sequence 200 --batch_size 64
 
-# 5. C, from nothing. 41 minutes, 12 MB. The best mean scores 885 on 64 held-out tracks.
+# 5. C, from nothing. 40 minutes, 12 MB. The best mean scores 885 on 64 held-out tracks.
 python train.py --weights weights/first --log log/first --z mean --num_episode 1:2,40:4,60:2 --seeds common \
   --patience 100 --eval_steps 10 --eval_episodes 64 --precision bfloat16 --seed 1 --generations 70
 

@@ -90,7 +90,7 @@ python rnn_train.py --init weights/third/rnn.weights.h5 --data series/fourth.npz
 python train.py --weights weights/fourth --log log/fourth --init log/third/doomrnn.cma.16.64.best.json --whiten 256 \
   --seeds common --eval_steps 4 --eval_episodes 256 --seed 5 --generations 64
 
-# 21. C, in small steps. 29 minutes, 21 MB. The best mean survives 935 steps of the dream.
+# 21. C, in small steps. 30 minutes, 21 MB. The best mean survives 935 steps of the dream.
 python train.py --weights weights/fourth --log log/fifth --init log/fourth/doomrnn.cma.16.64.best.json --z mean \
   --whiten 256 --sigma_init 0.2 --constant_sigma --mean_rate 0.5 --average 20 --seeds mirrored --eval_steps 10 \
   --eval_episodes 512 --seed 7 --generations 70
@@ -117,7 +117,7 @@ python vae_train.py --init weights/fourth/vae.weights.h5 --data record/fifth/bef
 python vae_train.py --init weights/fifth/vae.weights.h5 --data record/fifth/before/next --seed 2 --precision bfloat16 \
   --free_bits 1.5 --steps 20000 --learning_rate 3e-4 --schedule cosine
 
-# 26. The series. 14 minutes, 930 MB. 3.57 million frames.
+# 26. The series. 14 minutes, 920 MB. 3.57 million frames.
 python series.py --data record/fifth/before/next --out series/fifth.npz --precision bfloat16
 
 # 27. M. 35 minutes, 28 MB. 0.120 nats a dimension on held-out episodes.
@@ -150,7 +150,7 @@ cp weights/vae.weights.h5 weights/seventh/
 python rnn_train.py --init weights/sixth/rnn.weights.h5 --data series/seventh.npz --out weights/seventh/rnn.weights.h5 \
   --precision bfloat16 --batch_size 32 --sequence 100 --steps 9000 --learning_rate 5e-4 --schedule cosine --midway series/near.npz
 
-# 32. C, in dreams that begin midway. 62 minutes, 29 MB. The best mean survives 1,015 steps of them.
+# 32. C, in dreams that begin midway. 63 minutes, 29 MB. The best mean survives 1,015 steps of them.
 python train.py --weights weights/seventh --log log/eighth --init log/seventh/doomrnn.cma.16.64.best.json --midway \
   --median_ends --z mean --whiten 256 --sigma_init 0.6 --constant_sigma --mean_rate 0.3 --average 20 --seeds mirrored \
   --eval_steps 20 --eval_episodes 1024 --precision bfloat16 --seed 48 --generations 160
@@ -164,7 +164,7 @@ python extract.py --controller log/eighth/doomrnn.cma.16.64.best.json --weights 
 python extract.py --controller log/eighth/doomrnn.cma.16.64.best.json --weights weights/seventh --noise 0.15 --explore 0.15 \
   --episodes 1200 --seed 940000 --out record/fifth/wide/explore
 
-# 34. The series. 45 minutes, 4.0 GB. 13.4 and 2.9 million frames.
+# 34. The series. 45 minutes, 4.2 GB. 13.4 and 2.9 million frames.
 python series.py --data record/fifth --mirror --precision bfloat16
 python series.py --data record/fifth/wide --mirror --out series/wide.npz --precision bfloat16
 

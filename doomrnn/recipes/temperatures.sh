@@ -1,6 +1,6 @@
 #!/bin/sh
-# The dream's temperature (table 2 of the paper), with the shipped V and M: ten evolutions from nothing, two seeds each.
-# Some hours on 2 cores. Safe to run again: an evolution goes on where it was, or is skipped. Scores are played again.
+# The dream's temperature (table 2 of the paper), with the shipped V and M: evolutions from nothing at five temperatures, with two
+# seeds each. Some hours on 2 cores. Safe to run again: an evolution goes on where it was, or is skipped. Scores are played again.
 set -e
 cd "$(dirname "$0")/.."
 [ ! -f ../.venv/bin/activate ] || . ../.venv/bin/activate

@@ -52,6 +52,11 @@ for name; do
   ip link add "to-$name" type veth peer name eth0 netns $!
   ip link set "to-$name" master switch up
 done
-until ssh "$name" true; do sleep 0.1; done
+tries=300
+until ssh "$name" true; do
+  tries=$((tries - 1))
+  [ $tries -gt 0 ] # sh -e: else the script ends here
+  sleep 0.1
+done
 echo ready
 read -r _ || true

@@ -3,12 +3,12 @@
 import os
 import shutil
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from hosts import Hosts, end, why_not
 from local_evolution import outcome
+from scripts import wait_for
 
 WHY_NOT = why_not()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
@@ -94,12 +94,10 @@ def lose_b(hosts, lose, *command):
     """
     log = hosts.own("a") / "log"
     process = hosts.start("a", *command, SILENCE=3, PLAY_SECONDS=0.1)
-    while not (log / f"{NAME}.hist.json").exists():  # one generation is done
-        time.sleep(0.01)
+    wait_for((log / f"{NAME}.hist.json").exists, process)  # one generation is done
     lose(hosts, "b")
     code, _, err = end(process)
-    while any("quadratic_evolution" in command for command in hosts.commands("c")):  # they end
-        time.sleep(0.1)
+    wait_for(lambda: not any("quadratic_evolution" in command for command in hosts.commands("c")))  # they end
     again, out, _ = hosts.run("a", *EVOLUTION, "-n", "a:1,c:2")
     assert again == 0 and "going on after generation" in out
     return code, err

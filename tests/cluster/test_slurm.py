@@ -6,11 +6,11 @@ import os
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from local_evolution import outcome
+from scripts import wait_for
 from slurm import Slurm, why_not
 
 WHY_NOT = why_not()
@@ -108,12 +108,3 @@ def test_job_arrays_fill_one_folder(slurm, folder, untrained):
     code, out = slurm.run("python", "generation_script.py", "--threads", 1, *words, folder=folder)
     assert code == 0 and "3 of the 3 rollouts asked for are in expert_rollouts already" in out
     assert json.loads((folder / "expert_rollouts" / "manifest.json").read_text())["complete"]
-
-
-def wait_for(condition):
-    """Wait until a condition holds; returns what it returned."""
-    deadline = time.monotonic() + 300
-    while not (value := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return value

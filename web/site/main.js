@@ -9,6 +9,7 @@ const agents = {}; // by task: promises, each loaded once
 let looksAt = "carracing"; // the task of V's page
 let shown = null; // what is shown now: its task, and say(words)
 
+document.querySelector("#waiting").remove();
 addEventListener("hashchange", show);
 for (const button of document.querySelectorAll(".choice button")) {
   button.addEventListener("click", () => {
@@ -31,6 +32,7 @@ async function show() {
   document.querySelector("#dream-page").hidden = page === "v";
   document.querySelector("#v-page").hidden = page !== "v";
   leave();
+  if (!agents[mine.task]) mine.say("Loading");
   try {
     const agent = await load(mine.task);
     if (shown !== mine) return; // gone elsewhere meanwhile

@@ -29,7 +29,8 @@ slider.addEventListener("pointerup", () => slider.blur()); // the arrow keys are
 
 /** Show the dream of an agent, until another one is shown or `leave` is called. */
 export function enter(agent) {
-  dream = new Dream(agent);
+  const mine = new Dream(agent);
+  dream = mine;
   task = TASKS[agent.about.name];
   part("h2").textContent = task.title;
   for (const name of ["about", "keys", "hint"]) part(`.${name}`).textContent = task[name];
@@ -41,7 +42,10 @@ export function enter(agent) {
   letPlay(true);
   pause(matchMedia("(prefers-reduced-motion: reduce)").matches);
   say("");
-  run(dream);
+  run(mine).catch((error) => {
+    if (dream === mine) say(`The dream broke off: ${error.message}`);
+    console.error(error);
+  });
 }
 
 export function leave() {

@@ -43,7 +43,7 @@ def list_episodes(folder):
 def hold_out(files, share=0.05, even=False):
     """Split files into those to train on and the last 5 % to measure on (at least one, if there are two).
 
-    even: hold out an even number, so that no episode is parted from its mirror image, which follows it in a series.
+    even: hold out an even number: in a mirrored series no episode is parted from its mirror image, which follows it.
     """
     count = min(max(1, round(len(files) * share)), len(files) - 1)
     count += even and len(files) > 2 and count % 2

@@ -32,7 +32,7 @@ class BrownianPolicy:
 
 
 class HeldActions:
-    """C's outputs drawn evenly from [-1, 1], each held for some steps: 1 to `longest`, drawn with it (paper, Doom: 10).
+    """C's outputs drawn evenly from [-1, 1], each held for some steps: 1 to `longest`, drawn with it (2018 code: 10).
 
     They are numbers that float16 holds exactly, so that an episode file says to the bit what was played, where actions
     are C's outputs.

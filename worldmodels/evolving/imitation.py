@@ -93,7 +93,8 @@ class _Follower:
     """In C's place: its parameters are the action that the player has taken."""
 
     def __init__(self, controller):
-        self.kind, self.inputs, self.num_params = controller.kind, controller.inputs, controller.layers[-1][1]
+        self.reads_state, self.inputs = controller.reads_state, controller.inputs
+        self.num_params = controller.layers[-1][1]
 
     def raw_actions(self, params, z, h=None, c=None):
         return params

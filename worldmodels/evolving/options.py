@@ -90,7 +90,7 @@ def add_options(parser, task, slots=32):
     add("--num_episode", type=episodes, default="16", metavar="E or G:E,...",
         help="episodes a candidate (paper: 16). 1:2,30:4 is 2 from generation 1 on and 4 from 30 on")  # fmt: skip
     add("--seeds", choices=PAIRINGS, default="antithetic",
-        help="antithetic (paper): the two halves of the population share episodes; common: all candidates play the "
+        help="antithetic (2018 code): the two halves of the population share episodes; common: all candidates play the "
         "same ones, which takes noise out of their ranks; mirrored: candidates come in pairs opposite each other at "
         "the mean, a pair shares its episodes, and is ranked by the difference")  # fmt: skip
     add("--mean_rate", type=fraction, default=1.0,
@@ -102,7 +102,7 @@ def add_options(parser, task, slots=32):
     add("--eval_episodes", type=positive_int, default=1024, help="episodes of an evaluation, always the same seeds")
     add("--average", type=positive_int, default=1,
         help="evaluate the average of the means of so many last generations, which has less of their noise (1: the "
-        "mean itself, as the paper). The search does not depend on it")  # fmt: skip
+        "mean itself, as the 2018 code). The search does not depend on it")  # fmt: skip
 
     speed = parser.add_argument_group("speed")
     speed.add_argument("--slots", type=positive_int, default=slots, help="episodes in lockstep in each process")

@@ -118,13 +118,11 @@ class Unfinished:
         self.decides, self.results = decides, {}  # {seed: (score, steps)}
         self.known, self.saved = 0, time.monotonic()  # how many results are in the file, and since when
         self.shards = []  # the files of shards that count
-        self._read(self.path)
+        if self.path.exists():
+            self._read(self.path)
         if not part:
-            for file in sorted(path.parent.glob(f"{path.stem}.[0-9]*_of_*.unfinished")):  # not .bfloat16.1_of_2
-                if self._read(file):
-                    self.shards.append(file)
-                else:
-                    print(f"{file} does not count: it is damaged, or was made with other options or versions")
+            of_shards = sorted(path.parent.glob(f"{path.stem}.[0-9]*_of_*.unfinished"))  # not .bfloat16.1_of_2
+            self.shards = [file for file in of_shards if self._read(file)]
         if self.results:
             self.known = len(self.results)
             print(f"going on after {len(self.results)} episodes that an earlier run has scored")
@@ -136,6 +134,7 @@ class Unfinished:
             if data["decides"] == self.decides:
                 self.results |= {seed: (float(score), int(steps)) for seed, score, steps in data["episodes"]}
                 return True
+        print(f"{file} does not count: it is damaged, or was made with other options or versions")
         return False
 
     def add(self, seed, score, steps):

@@ -1,6 +1,7 @@
 """Watching the agent, in its environment or in its own dream: in a window, or in a video file."""
 
 import contextlib
+import dataclasses
 import functools
 import itertools
 
@@ -70,11 +71,11 @@ def watch(
     all. weights, precision, z, temperature: as in load_world.
     """
     limit_threads()
-    envs = None if dream else [task.make_env(render_mode="rgb_array")]
+    task = dataclasses.replace(task, make_env=functools.partial(task.make_env, render_mode="rgb_array"))
     from worldmodels.playing.worlds import load_world
 
     how = {"weights": weights, "precision": precision, "z": z, "temperature": temperature}
-    world, trained = load_world(task, controller, 1, dream=dream, envs=envs, like=slots, **how)
+    world, trained = load_world(task, controller, 1, dream=dream, like=slots, **how)
     world.max_steps = min(frames or task.max_steps, task.max_steps)
     title, total = f"{task.name}: the dream" if dream else task.name, episodes * world.max_steps
     print(f"V and M of {trained.folder}")

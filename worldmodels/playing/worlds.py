@@ -8,16 +8,15 @@ from worldmodels.playing.loading import load_agent
 from worldmodels.rollout import Environments
 
 
-def environments(task, vae, rnn, controller, slots, z, envs=None, like=None, processes=0):
-    """The task's environments, `slots` of them unless `envs` are given, and the agent in them. z, like: see Agent.
+def environments(task, vae, rnn, controller, slots, z, like=None, processes=0):
+    """The task's environments, `slots` of them, and the agent in them. z, like: see Agent.
 
     processes: that the environments are spread over; 0: they are in this one.
     """
     agent = Agent(vae, rnn, controller, task.to_action, slots, task.max_steps, z, like)
     if processes:
         return ServedEnvironments(task.make_env, agent, slots, task.max_steps, processes)
-    envs = envs or [task.make_env() for _ in range(slots)]
-    return Environments(envs, agent, task.max_steps)
+    return Environments([task.make_env() for _ in range(slots)], agent, task.max_steps)
 
 
 def dreams(task, folder, rnn, controller, slots, temperature, median_ends=False, midway=False, like=None):
@@ -40,13 +39,12 @@ def load_world(
     precision="float32",
     z=None,
     temperature=None,
-    envs=None,
     like=None,
     processes=0,
 ):
     """The trained agent of a controller's file, in its dream or in its environment. Returns (world, Trained).
 
-    weights, precision: as in load_agent. z, temperature: if None, what C was evolved on. envs, processes: as in
+    weights, precision: as in load_agent. z, temperature: if None, what C was evolved on. processes: as in
     environments(). like: as of an Agent.
     """
     trained = load_agent(task, path, weights, precision)
@@ -54,4 +52,4 @@ def load_world(
     vae, rnn, controller = trained.vae, trained.rnn, trained.controller
     if dream:
         return dreams(task, trained.folder, rnn, controller, slots, trained.temperature, like=like), trained
-    return environments(task, vae, rnn, controller, slots, trained.z, envs, like, processes), trained
+    return environments(task, vae, rnn, controller, slots, trained.z, like, processes), trained

@@ -38,9 +38,10 @@ def train_controller(task, options):
         if options.imitate and not begun:
             check_world_model(options.imitate, "--imitate")
         elif options.init and not begun:
+            check_kind(options)
             start, _ = load_parameters(options.init, len(start))
             if not ranks.launched():
-                say_what_it_learned_with(options.init, options.weights)
+                say_what_it_learned_with(options)
     about = {"controller": options.controller, "z": options.z}
     where = {name: getattr(options, name) for name in ("slots", "precision", *DREAM)}
     make_world = functools.partial(training_world, task, options.weights, **about, **where)
@@ -177,11 +178,20 @@ def whitening(make_world, episodes, start):
     return whitening_matrix(second_moment(world, np.float32(start), range(episodes)))
 
 
-def say_what_it_learned_with(path, weights):
-    """A line if the C to start from knows other eyes than the V and M in the folder `weights`.
+def check_kind(options):
+    """UserError if the C to start from reads something else, as its .run.json says: the sizes may be the same."""
+    if (kind := load_run(options.init).get("controller", options.controller)) != options.controller:
+        raise UserError(f"{options.init} is a C that reads {kind}: add --controller {kind}")
 
-    In the iterative procedure that is right: they have learned on, and now C does.
+
+def say_what_it_learned_with(options):
+    """A line if the C to start from knows another z, or other eyes than the V and M in the folder --weights.
+
+    In the iterative procedure the latter is right: they have learned on, and now C does.
     """
+    path, weights = options.init, options.weights
     run, there = load_run(path), fingerprints(weights)
+    if (z := run.get("z", options.z)) != options.z:
+        say(f"{path} has learned with --z {z}: it goes on with --z {options.z}")
     if other := [name for part, name in PARTS.items() if run.get(part, there[part]) != there[part]]:
         say(f"{path} has learned with another {' and '.join(other)} than those in {weights}: it goes on with these")

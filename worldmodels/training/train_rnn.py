@@ -64,7 +64,7 @@ def train_rnn(
     """
     use(device)
     series = Series(data)
-    learned, held_out = hold_out(usable_episodes(task, series, data, sequence), even=True)
+    learned, held_out = hold_out(usable_episodes(task, series, data, sequence), even=series.mirrored)
     folder = make_folder(Path(out).parent)
     check_vae(folder / "vae.weights.h5", series, data)
     series.check()

@@ -18,7 +18,7 @@ PICTURE_FRAMES = 16
 
 
 def add_options(parser):
-    """The options of vae_train.py. Defaults are the paper's (A.1), and the 2018 code's where the paper has none."""
+    """The options of vae_train.py. Defaults are the 2018 code's. The paper (A.1) trains for one epoch."""
     options.add_options(
         parser,
         data=("record", "folder of episodes made by extract.py"),
