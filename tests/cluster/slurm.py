@@ -8,8 +8,6 @@ import subprocess
 import sys
 import time
 
-from worldmodels.parallel.threads import thread_limits
-
 DAEMONS = ("munged", "slurmctld", "slurmd")
 PATH = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}:/usr/sbin:/sbin"
 CONFIGURATION = """
@@ -55,7 +53,7 @@ class Slurm:
         host, (controller_port, node_port) = socket.gethostname().split(".")[0], _free_ports(2)
         values = {"host": host, "controller_port": controller_port, "node_port": node_port, "user": getpass.getuser()}
         (folder / "slurm.conf").write_text(CONFIGURATION.format(folder=folder, **values))
-        self.environment = os.environ | thread_limits() | {"PATH": PATH, "SLURM_CONF": str(folder / "slurm.conf")}
+        self.environment = os.environ | {"PATH": PATH, "SLURM_CONF": str(folder / "slurm.conf")}
         files = {"socket": "socket", "key-file": "key", "log-file": "log", "pid-file": "pid", "seed-file": "seed"}
         words = [f"--{option}={folder}/munge/{file}" for option, file in files.items()]
         self._daemon("munged", "--foreground", "--force", *words)

@@ -17,6 +17,7 @@ TESTS = Path(__file__).resolve().parents[1]
 SIZE = ("--popsize", 8, "--num_episode", 4, "--eval_episodes", 8, "--eval_steps", 2, "--generations", 4)
 EVOLUTION = (sys.executable, TESTS / "quadratic_evolution.py", *SIZE, "--log", "own/log")  # only rank 0 sees its log
 NAME = "quadratic.cma.4.8"
+START = "run(lambda: evolve_quadratic(settings(*sys.argv[1:])))"
 
 
 def make_hosts(tmp_path_factory):
@@ -85,6 +86,38 @@ def test_so_they_do_under_an_mpirun_with_a_hostfile(expected, hosts, log, mpi):
     assert code == 0, err
     assert "rank 0 on a, workers on a (1), b (1), c (1)" in out
     assert outcome(log, NAME) == expected
+
+
+def test_this_host_may_be_named_localhost(expected, hosts, log, mpi):
+    code, _, err = hosts.run("a", *EVOLUTION, "-n", "localhost:1,b:1,c:1")
+    assert (code, err) == (0, "") and outcome(log, NAME) == expected
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+def test_it_ends_well_even_if_a_worker_crashes_at_the_very_end(expected, hosts, log, mpi, rank):
+    """As a library may while Python ends. What a crash elsewhere is reported as does not change the end."""
+    code, _, _ = hosts.run("a", *EVOLUTION, "-n", "a:1,b:1", CRASH_RANK=rank)
+    assert code == 0 and outcome(log, NAME) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        (
+            "import what_b_lacks",
+            "own/train.py: ModuleNotFoundError: No module named 'what_b_lacks'",
+        ),
+        ("from worldmodels.parallel import mpi; mpi.main = None", "rank 2 on b has ended with the error above"),
+    ],
+)
+def test_a_host_on_which_it_does_not_start_is_named(hosts, mpi, line, error):
+    for name in "abc":
+        words = f"import sys; sys.path.insert(0, {str(TESTS)!r})\n{line if name == 'b' else ''}\n"
+        (hosts.own(name) / "train.py").write_text(f"{words}from quadratic_evolution import *\n{START}")
+    code, _, err = hosts.run("a", sys.executable, "own/train.py", *SIZE, "--log", "own/log", "-n", "a:1,b:1")
+    for name in "abc":
+        (hosts.own(name) / "train.py").unlink()
+    assert code == 2 and error in err, err
 
 
 def lose_b(hosts, lose, *command):

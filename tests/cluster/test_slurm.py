@@ -88,6 +88,13 @@ def test_a_job_that_is_put_back_into_the_queue_goes_on_from_its_checkpoint(slurm
     assert "going on after generation" in output.read_text() and outcome(folder / "log", NAME) == expected
 
 
+@pytest.mark.parametrize("mpi", ["none", "pmi2"])
+def test_at_a_nodes_prompt_it_starts_its_own_ranks(slurm, folder, expected, mpi):
+    code, out = slurm.run("srun", f"--mpi={mpi}", "--ntasks", 1, "python", "train.py", *SIZE, "-n", 2, folder=folder)
+    assert code == 0 and "workers: 2" in out, out
+    assert outcome(folder / "log", NAME) == expected
+
+
 def test_srun_without_its_option_is_told(slurm, folder):
     code, out = slurm.run("srun", "--ntasks", 2, "python", "train.py", folder=folder)
     assert code and "MPI has started only 1 rank" in out and "srun --mpi=pmi2" in out and "Traceback" not in out

@@ -11,6 +11,7 @@ import sys
 
 from worldmodels.scripts.cli import UserError, positive_int
 
+CANNOT_START = 3  # what the shell on a host ends with if the script does not start there
 SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10")
 
 
@@ -30,7 +31,8 @@ def number_or_hosts(text):
 def reached(hosts):
     """These hosts, each with a number of processes: where none is named, that of its cores.
 
-    UserError if one cannot be reached through ssh, or does not have the folder, the Python and the script of here.
+    UserError if one cannot be reached through ssh, does not have the folder, the Python and the script of here, or
+    cannot start the script: MPICH would wait for it for ever.
     """
     with concurrent.futures.ThreadPoolExecutor(32) as pool:
         cores = list(pool.map(_cores, [name for name, _ in hosts]))
@@ -41,7 +43,12 @@ def _cores(host):
     needed = [os.getcwd(), sys.executable, os.path.abspath(sys.argv[0])]
     missing = f'for path in {shlex.join(needed)}; do [ -e "$path" ] || {{ echo "$path"; exit 1; }}; done'
     script = f"{missing}; unset OMP_NUM_THREADS; nproc"  # nproc would take that for the number of cores
-    command = ["sh", "-c", script] if is_here(host) else [*SSH, "--", host, shlex.join(["sh", "-c", script])]
+    command = ["sh", "-c", script]
+    if not is_here(host):
+        paths = [f"{name}={os.environ[name]}" for name in ("PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ]
+        starts = shlex.join(["env", *paths, sys.executable, *sys.orig_argv[1:], "--help"])
+        script += f"; cd {shlex.quote(os.getcwd())} && {starts} >/dev/null || exit {CANNOT_START}"
+        command = [*SSH, "--", host, shlex.join(["sh", "-c", script])]
     try:
         answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     except FileNotFoundError:
@@ -51,6 +58,8 @@ def _cores(host):
         raise UserError(
             f"host {host} has no {said[-1]}: it takes this folder and this Python in the same place, shared or copied"
         )
+    if answer.returncode == CANNOT_START:
+        raise UserError(f"host {host} cannot start {needed[-1]}: {answer.stderr.strip().splitlines()[-1]}")
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or [f"ssh ended with code {answer.returncode}"])[-1]
         raise UserError(f"host {host} cannot be reached: {reason}")
@@ -71,5 +80,7 @@ def with_leader(hosts):
     """Where the ranks go: rank 0, which leads, is here, and comes before the workers. [(host, ranks)]."""
     here = [host for host in hosts if is_here(host[0])]
     name = here[0][0] if here else socket.gethostname()
+    if name == "localhost" or name.startswith("127."):  # the others have one of their own
+        name = socket.gethostname()
     own = sum(number for _, number in here)
     return [(name, own + 1), *(host for host in hosts if host not in here)]

@@ -41,7 +41,10 @@ def _launch(workers):
     number = sum(n for _, n in places) if places else workers + 1
     with _folder() as folder:
         ending = Path(folder) / "ending"
-        environment = os.environ | thread_limits()
+        # In a Slurm job Hydra would ask Slurm for the hosts and for a step to start on: that one may be our own.
+        hydra = {"HYDRA_RMK": "user", "HYDRA_BOOTSTRAP": "ssh" if places else "fork"}
+        environment = hydra | {name: value for name, value in os.environ.items() if not name.startswith("PMI")}
+        environment |= thread_limits()
         environment |= {ranks.LAUNCHER: f"{socket.gethostname()}:{os.getpid()}", ranks.ENDING: str(ending)}
         if sys.stderr.isatty():
             environment[ranks.TERMINAL] = "1"
@@ -75,7 +78,7 @@ def _folder():
 
 
 def _run(command, environment, ending):
-    """Run mpirun to its end. It is ended with us, and if it fails to end although a rank has said that the run failed.
+    """Run mpirun to its end. It is ended with us, and if it goes on although a rank has said that the run has ended.
 
     Returns its exit code, whether a rank has said why the run ends, and mpirun's own words. OSError if our output is
     closed, or its disk full.
@@ -86,7 +89,7 @@ def _run(command, environment, ending):
     out, err = Relay(process.stdout, 1), Relay(process.stderr, 2)
     try:
         while process.poll() is None and not out.failure:
-            if err.reported or _code(ending):
+            if err.reported or _code(ending) is not None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(5)
                 break

@@ -23,8 +23,14 @@ RANK_VARIABLES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
 
 
 def under_mpi():
-    """Whether this process is a rank that mpirun, mpiexec or srun started."""
-    return any(name in os.environ for name in RANK_VARIABLES) or int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1
+    """Whether this process is a rank that mpirun, mpiexec or srun started. The only task of a Slurm step is none: that
+    is how one works at a node's prompt, `srun --pty bash`.
+    """
+    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 0))
+    sizes = [os.environ.get(name) for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")]  # PMIx has none of its own
+    if tasks == 1 and not launched() and all(size in (None, "1") for size in sizes):
+        return False
+    return tasks > 1 or any(name in os.environ for name in RANK_VARIABLES)
 
 
 def leads():
@@ -47,12 +53,15 @@ def terminal():
 
 
 def watch():
-    """Fork: the child returns and is the rank; the parent waits for it, and reports a violent death."""
+    """Fork: the child returns and is the rank; the parent waits for it, and reports a violent death, or one that
+    came with a traceback, maybe before MPI knew of the rank.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is mpirun's and the launcher's business
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
-    died = f"error: rank {_rank()} on {socket.gethostname()} was killed%s; {INTACT}\n"
+    name = f"rank {_rank()} on {socket.gethostname()}"
+    died = f"error: {name} was killed%s; {INTACT}\n"
     watcher, parent = os.getpid(), os.getppid()
     child = os.fork()
     if child == 0:
@@ -76,6 +85,8 @@ def watch():
         time.sleep(0.3)  # where MPI is killing all ranks, it is our turn now, and the first to die has been reported
         report(died % f" (signal {-code}{', out of memory perhaps' if -code == signal.SIGKILL else ''})")
         code = 2
+    elif code == 1:
+        report(f"error: {name} has ended with the error above\n")
     os._exit(code)
 
 

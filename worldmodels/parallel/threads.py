@@ -1,6 +1,8 @@
-"""One process, one thread: set before numpy, TensorFlow and Keras are loaded, since each reads it only once."""
+"""One process, one thread."""
 
 import os
+
+from threadpoolctl import threadpool_limits
 
 
 def thread_limits():
@@ -17,8 +19,9 @@ def thread_limits():
 
 
 def limit_threads():
-    """Hold this process to one thread. Call it before Keras is imported.
+    """Hold this process to one thread. Call it before Keras is imported: TensorFlow and JAX read the variables once.
 
     Where every core has its own process (MPI ranks, generation processes), more threads than one only fight for cores.
     """
     os.environ.update(thread_limits())
+    threadpool_limits(1)  # of numpy, which is loaded and has read them
