@@ -8,8 +8,10 @@ from gymnasium.utils.env_checker import check_env
 
 import carracing  # noqa: F401  registers the environment
 from carracing.env import CarRacing, to_action
+from carracing.extract import Surveyed, survey
 from carracing.renderer import shrink
 from doomrnn.env import DoomTakeCover
+from worldmodels.rollout import Episode, Job
 
 STYLES = ("stay", "straight", "weave", "spin", "brake")
 
@@ -119,6 +121,18 @@ def test_respawn_puts_a_lost_car_back_onto_the_road():
     off = [not env.on_road() for _ in range(600) if env.step(np.array([1, 1, 0], np.float32))]
     longest = max(len(run) for run in "".join("x" if o else " " for o in off).split())
     assert 5 < longest <= 21  # after 20 frames off the road it is put back; the next step touches a tile again
+
+
+def test_what_is_said_of_random_episodes_is_what_the_car_did():
+    """It stands on the road for five frames, and far off it for fifteen."""
+    env = Surveyed(full_episode=True)
+    env.reset(seed=3)
+    for t in range(20):
+        if t == 5:
+            move(env.car, 300)
+        info = env.step(np.zeros(3, np.float32))[-1]
+    covered = survey(Episode(Job(3), 0.0, 20, info, None))
+    np.testing.assert_allclose(covered, [0, 0, 0, 15 / 20, 0], atol=0.01)
 
 
 def test_gymnasium_makes_it_and_check_env_passes():

@@ -12,7 +12,7 @@ from scripts import ROOT, TIMEOUT, Scripts, wait_for
 
 from carracing import env as car_env
 from carracing.task import CARRACING
-from worldmodels.playing import watch, window
+from worldmodels.playing import person, watch, window
 from worldmodels.playing.video import side_by_side, write_video
 from worldmodels.scripts.cli import UserError
 
@@ -146,6 +146,11 @@ def test_closing_the_window_ends_without_an_error(dummy_display):
         dummy_display.event.post(dummy_display.event.Event(dummy_display.QUIT))
         show(RED)
         pytest.fail("goes on after the window was closed")
+
+
+def test_the_keys_of_a_game_with_one_action():
+    held = ({"left"}, {"right"}, {"left", "right"}, {"up"})
+    assert [person.left_or_right(keys).tolist() for keys in held] == [[-1], [1], [0], [0]]
 
 
 def test_person_drives_with_the_arrow_keys(dummy_display, monkeypatch, capsys):
