@@ -29,6 +29,7 @@ class Controller:
         if kind not in KINDS:
             raise ValueError(f"{kind!r} is no kind of controller: choose one of {', '.join(KINDS)}")
         self.kind, self.bias, self.reads_state = kind, bias, len(KINDS[kind]) > 1
+        self.z_size, self.hidden_size = z_size, hidden_size
         inputs = z_size + hidden_size * (len(KINDS[kind]) - 1)
         sizes = [inputs, HIDDEN_UNITS, action_size] if kind == "z_hidden" else [inputs, action_size]
         self.layers = list(itertools.pairwise(sizes))
