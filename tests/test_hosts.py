@@ -46,6 +46,7 @@ def test_what_a_host_prints_before_does_not_matter(tmp_path, monkeypatch):
 
 def test_rank_0_is_here():
     assert with_leader([("b", 3), ("localhost", 2)]) == [(socket.gethostname(), 3), ("b", 3)]
+    assert with_leader([("localhost", 2)]) == [("localhost", 3)]
     assert with_leader([("b", 3)]) == [(socket.gethostname(), 1), ("b", 3)]
 
 

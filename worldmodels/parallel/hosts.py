@@ -79,8 +79,8 @@ def is_here(host):
 def with_leader(hosts):
     """Where the ranks go: rank 0, which leads, is here, and comes before the workers. [(host, ranks)]."""
     here = [host for host in hosts if is_here(host[0])]
+    others = [host for host in hosts if host not in here]
     name = here[0][0] if here else socket.gethostname()
-    if name == "localhost" or name.startswith("127."):  # the others have one of their own
+    if others and (name == "localhost" or name.startswith("127.")):  # which each of the others has, too
         name = socket.gethostname()
-    own = sum(number for _, number in here)
-    return [(name, own + 1), *(host for host in hosts if host not in here)]
+    return [(name, sum(number for _, number in here) + 1), *others]
