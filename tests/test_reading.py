@@ -1,6 +1,8 @@
 """Files: read with one line for whatever is wrong with them, sealed with a checksum, locked."""
 
 import contextlib
+import errno
+import fcntl
 import os
 import time
 
@@ -80,3 +82,12 @@ def test_a_lock_is_held_by_one_at_a_time(tmp_path, monkeypatch):
     with lock(tmp_path / "lock", "somebody is at it"), pytest.raises(UserError, match="somebody is at it"):
         lock(tmp_path / "lock", "somebody is at it")
     lock(tmp_path / "lock", "somebody is at it").close()
+
+
+def test_a_file_system_without_locks_is_said_and_used(tmp_path, monkeypatch, capsys):
+    def no_locks(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    lock(tmp_path / "lock", "somebody is at it").close()
+    assert f"{tmp_path / 'lock'}: this file system has no locks" in capsys.readouterr().out

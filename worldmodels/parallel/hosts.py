@@ -58,11 +58,10 @@ def _cores(host):
         raise UserError(
             f"host {host} has no {said[-1]}: it takes this folder and this Python in the same place, shared or copied"
         )
-    if answer.returncode == CANNOT_START:
-        raise UserError(f"host {host} cannot start {needed[-1]}: {answer.stderr.strip().splitlines()[-1]}")
     if answer.returncode:
+        cannot = f"start {needed[-1]}" if answer.returncode == CANNOT_START else "be reached"
         reason = (answer.stderr.strip().splitlines() or [f"ssh ended with code {answer.returncode}"])[-1]
-        raise UserError(f"host {host} cannot be reached: {reason}")
+        raise UserError(f"host {host} cannot {cannot}: {reason}")
     return int(said[-1])
 
 
