@@ -93,7 +93,7 @@ def measure(*, slots, steps, precision, controller):
     from worldmodels.playing.worlds import load_world
 
     world, trained = load_world(CARRACING, controller or CARRACING.shipped, slots, dream=False, precision=precision)
-    world.max_steps = steps
+    world.max_steps = min(steps, world.max_steps)
     world.envs[0].reset(seed=0)  # loads the compiled renderer
     world.agent.act(np.arange(slots), np.zeros((slots, 64, 64, 3), np.uint8))  # traces the graph
     env_speed = measure_env(world.envs, steps // 4, np.array([0.05, 0.3, 0], np.float32))

@@ -38,6 +38,7 @@ def test_what_a_host_prints_before_does_not_matter(tmp_path, monkeypatch):
     ssh.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(sys, "argv", [__file__])
+    monkeypatch.setattr(sys, "orig_argv", [sys.executable, "-c", "pass"])
     assert reached([("elsewhere", None)]) == [("elsewhere", available_cores())]
     monkeypatch.setattr(sys, "argv", [tmp_path / "train.py"])
     with pytest.raises(UserError, match=f"^host elsewhere has no {tmp_path}/train.py: "):

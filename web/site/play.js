@@ -43,7 +43,7 @@ export function enter(agent) {
   pause(matchMedia("(prefers-reduced-motion: reduce)").matches);
   say("");
   run(mine).catch((error) => {
-    if (dream === mine) say(`The dream broke off: ${error.message}`);
+    if (dream === mine) say(`The dream broke off: ${error.message}. Load the page again.`);
     console.error(error);
   });
 }

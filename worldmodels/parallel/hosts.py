@@ -12,6 +12,7 @@ import sys
 from worldmodels.scripts.cli import UserError, positive_int
 
 CANNOT_START = 3  # what the shell on a host ends with if the script does not start there
+TRIAL = "WORLDMODELS_TRIAL"  # set where that is tried: with --help, and else the script ends in mpirun.start()
 SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10")
 
 
@@ -46,7 +47,7 @@ def _cores(host):
     command = ["sh", "-c", script]
     if not is_here(host):
         paths = [f"{name}={os.environ[name]}" for name in ("PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ]
-        starts = shlex.join(["env", *paths, sys.executable, *sys.orig_argv[1:], "--help"])
+        starts = shlex.join(["env", f"{TRIAL}=1", *paths, sys.executable, *sys.orig_argv[1:], "--help"])
         script += f"; cd {shlex.quote(os.getcwd())} && {starts} >/dev/null || exit {CANNOT_START}"
         command = [*SSH, "--", host, shlex.join(["sh", "-c", script])]
     try:
@@ -60,7 +61,7 @@ def _cores(host):
         )
     if answer.returncode:
         cannot = f"start {needed[-1]}" if answer.returncode == CANNOT_START else "be reached"
-        reason = (answer.stderr.strip().splitlines() or [f"ssh ended with code {answer.returncode}"])[-1]
+        reason = (answer.stderr.strip().splitlines() or [f"code {answer.returncode}"])[-1]
         raise UserError(f"host {host} cannot {cannot}: {reason}")
     return int(said[-1])
 

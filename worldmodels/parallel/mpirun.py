@@ -30,6 +30,8 @@ def start(workers):
     a host that cannot be used.
     """
     os.environ.setdefault("UCX_DEBUG_SIGNO", "0")  # or MPICH's UCX takes SIGHUP, and a closed terminal ends nobody
+    if hosts.TRIAL in os.environ:  # another host asks whether the script comes this far here
+        sys.exit()
     if not ranks.under_mpi():
         _launch(workers)
     limit_threads()
@@ -43,7 +45,7 @@ def _launch(workers):
         ending = Path(folder) / "ending"
         # In a Slurm job Hydra would ask Slurm for the hosts and for a step to start on: that one may be our own.
         hydra = {"HYDRA_RMK": "user", "HYDRA_BOOTSTRAP": "ssh" if places else "fork"}
-        environment = hydra | {name: value for name, value in os.environ.items() if not name.startswith("PMI")}
+        environment = hydra | {name: value for name, value in os.environ.items() if not ranks.OF_A_RANK.match(name)}
         environment |= thread_limits()
         environment |= {ranks.LAUNCHER: f"{socket.gethostname()}:{os.getpid()}", ranks.ENDING: str(ending)}
         if sys.stderr.isatty():
@@ -78,7 +80,7 @@ def _folder():
 
 
 def _run(command, environment, ending):
-    """Run mpirun to its end. It is ended with us, and if it goes on although a rank has said that the run has ended.
+    """Run mpirun to its end. It is ended with us, and if it fails to end although a rank has said that the run failed.
 
     Returns its exit code, whether a rank has said why the run ends, and mpirun's own words. OSError if our output is
     closed, or its disk full.
@@ -89,7 +91,7 @@ def _run(command, environment, ending):
     out, err = Relay(process.stdout, 1), Relay(process.stderr, 2)
     try:
         while process.poll() is None and not out.failure:
-            if err.reported or _code(ending) is not None:
+            if err.reported or _code(ending):
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(5)
                 break

@@ -5,6 +5,7 @@ only says that "one of your processes" died, and often names the wrong one.
 """
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -19,6 +20,7 @@ ENDING = "WORLDMODELS_ENDING"  # a link that the first rank to report why the ru
 TERMINAL = "WORLDMODELS_TERMINAL"  # set if the launcher's output is a terminal: a rank's own is always a pipe
 
 INTACT = "the last checkpoint is intact: run the same command again to go on"
+OF_A_RANK = re.compile("PMI_|PMIX_(?!MCA_)")  # what tells a process its rank, and is not for those that it starts
 RANK_VARIABLES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
 
 

@@ -191,7 +191,7 @@ def say_what_it_learned_with(options):
     """
     path, weights = options.init, options.weights
     run, there = load_run(path), fingerprints(weights)
-    if (z := run.get("z", options.z)) != options.z:
+    if run and (z := run.get("z", "sample")) != options.z:
         say(f"{path} has learned with --z {z}: it goes on with --z {options.z}")
     if other := [name for part, name in PARTS.items() if run.get(part, there[part]) != there[part]]:
         say(f"{path} has learned with another {' and '.join(other)} than those in {weights}: it goes on with these")
