@@ -56,7 +56,7 @@ def find_agent(task, path, weights=None):
 def _load_controller(task, path, weights):
     """A controller's file and the note on its run: (note, Controller, params, z, temperature)."""
     run, run_path = load_run(path), _run_path(path)
-    if (kind := run.get("controller", task.controller)) not in KINDS:
+    if (kind := run.get("controller", task.controller)) not in list(KINDS):  # it may be anything, a list too
         raise UserError(f"{run_path} names no known kind of controller: restore it")
     controller = task.make_controller(kind)
     params, _ = load_parameters(path, controller.num_params)
