@@ -1,6 +1,6 @@
 #!/bin/sh
-# From nothing to an agent that scores 887, in 75 minutes on 2 cores (results/benchmark_recipe_carracing_laptop.json). Safe to
-# run again: every step goes on where it was, or is skipped.
+# From nothing to an agent that scores 887, in 75 minutes on 2 cores (results/benchmark_recipe_carracing_laptop.json).
+# Safe to run again: every step goes on where it was, or is skipped.
 # Needs the environment of `make setup`, 2 GB of disk and 3 GB of memory, 0.8 GB more for each core beyond two.
 set -e
 cd "$(dirname "$0")/.."

@@ -102,10 +102,7 @@ def test_it_ends_well_even_if_a_worker_on_another_host_crashes_at_the_very_end(e
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        (
-            "import what_b_lacks",
-            "own/train.py: ModuleNotFoundError: No module named 'what_b_lacks'",
-        ),
+        ("import what_b_lacks", "own/train.py: ModuleNotFoundError: No module named 'what_b_lacks'"),
         ("from worldmodels.parallel import mpi; mpi.main = None", "rank 2 on b has ended with the error above"),
     ],
 )
